@@ -1,0 +1,45 @@
+"""Signing in, and choosing a password: allauth's forms in our words."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from allauth.account import forms
+
+
+class SignInForm(forms.LoginForm):  # type: ignore[misc]  # allauth ships no types
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["login"].label = "Email address"
+        plain(self)
+
+
+class ChangePasswordForm(forms.ChangePasswordForm):  # type: ignore[misc]  # allauth ships no types
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["oldpassword"].label = "Current password"
+        self.fields["password1"].label = "New password"
+        self.fields["password2"].label = "New password, once more"
+        plain(self)
+
+
+class ChoosePasswordForm(forms.SetPasswordForm):  # type: ignore[misc]  # allauth ships no types
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["password2"].label = "Password, once more"
+        plain(self)
+
+
+class AskForLinkForm(forms.ResetPasswordForm):  # type: ignore[misc]  # allauth ships no types
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["email"].label = "Email address"
+        plain(self)
+
+
+def plain(form: Any) -> None:
+    """No placeholder that repeats the label, and no link to a reset page that may not exist."""
+    for name, field in form.fields.items():
+        field.widget.attrs.pop("placeholder", None)
+        if name in {"password", "oldpassword"}:
+            field.help_text = ""

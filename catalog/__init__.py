@@ -1,0 +1,1 @@
+"""What can be asked: providers, their models, and the routes that members choose from."""

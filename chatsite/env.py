@@ -1,0 +1,92 @@
+"""Settings read from the environment, failing with one sentence that says what to set."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from pathlib import Path
+from urllib.parse import SplitResult, urlsplit
+
+import environ
+from django.core.exceptions import ImproperlyConfigured
+
+_env = environ.Env()
+
+
+def database(default: str) -> dict[str, object]:
+    """Django's database settings of `DATABASE_URL`, or of `default` when it is unset."""
+    url = os.environ.get("DATABASE_URL", "") or default
+    try:
+        scheme = urlsplit(url).scheme
+        config = dict(_env.db_url_config(url))
+    except (ValueError, ImproperlyConfigured):
+        scheme, config = "", {}
+    if scheme not in {"postgres", "postgresql"} or not config.get("NAME"):
+        raise ImproperlyConfigured(
+            "DATABASE_URL must look like postgres://user:password@host:5432/name; unset, the embedded database is used."
+        )
+    return config
+
+
+def email() -> dict[str, object]:
+    """Django's mail settings of `EMAIL_URL`; without it mails are printed to the log."""
+    url = os.environ.get("EMAIL_URL", "") or "consolemail://"
+    try:
+        return dict(_env.email_url_config(url))
+    except (KeyError, ValueError, ImproperlyConfigured) as error:
+        raise ImproperlyConfigured("EMAIL_URL must look like smtp+tls://user:password@host:587.") from error
+
+
+def public_url(default: str) -> SplitResult:
+    """Where people reach the product: `PUBLIC_URL`, a scheme and a host and nothing else."""
+    try:
+        url = urlsplit(os.environ.get("PUBLIC_URL", "") or default)
+        whole = url.scheme in {"http", "https"} and bool(url.hostname) and (url.port or 1) > 0
+    except ValueError:  # a port that is no number, a bracket too few
+        whole = False
+    if not whole or url.path not in {"", "/"} or url.query or url.fragment or "@" in url.netloc:
+        raise ImproperlyConfigured("PUBLIC_URL must be a scheme and a host without a path: https://chat.example.org")
+    return url
+
+
+def secret_key(file: Path) -> str:
+    """`SECRET_KEY`, or one made on the first start and kept in `file`, readable by its owner alone."""
+    if key := os.environ.get("SECRET_KEY", ""):
+        if len(key) < 32:
+            raise ImproperlyConfigured("SECRET_KEY must have 32 characters or more; unset, one is made and kept.")
+        return key
+    file.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        # "x" decides which of two starting processes makes it; the other one reads.
+        with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as new:
+            new.write(secrets.token_urlsafe(50))
+    except FileExistsError:
+        pass
+    except OSError as error:
+        raise ImproperlyConfigured(f"SECRET_KEY is unset and {file} can't be written: set SECRET_KEY.") from error
+    return file.read_text()
+
+
+def flag(name: str) -> bool:
+    """An on/off setting; off when unset."""
+    raw = os.environ.get(name, "").strip().lower()
+    if raw not in {"", "0", "1", "false", "true", "no", "yes", "off", "on"}:
+        raise ImproperlyConfigured(f"{name} must be 1 or 0.")
+    return raw in {"1", "true", "yes", "on"}
+
+
+def port(name: str, default: int) -> int:
+    """A TCP port."""
+    raw = os.environ.get(name, "") or str(default)
+    if not raw.isdecimal() or not 0 < int(raw) < 65536:
+        raise ImproperlyConfigured(f"{name} must be a number from 1 to 65535.")
+    return int(raw)
+
+
+def number(name: str, default: float) -> float:
+    """A number; `default` when unset."""
+    raw = os.environ.get(name, "")
+    try:
+        return float(raw) if raw else default
+    except ValueError as error:
+        raise ImproperlyConfigured(f"{name} must be a number.") from error

@@ -1,0 +1,215 @@
+"""All settings. What an operator may change comes from the environment; README.md lists it."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import django_stubs_ext
+from django.utils.csp import CSP
+
+from chatsite import env, postgres
+
+django_stubs_ext.monkeypatch()  # lets ModelAdmin and its kin be written with their type, as mypy wants them
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+VAR_DIR = Path(os.environ.get("VAR_DIR", "") or BASE_DIR / "var").absolute()
+
+# Who reaches us, and where ------------------------------------------------------------------------------------------
+HOST = os.environ.get("HOST", "") or "127.0.0.1"
+PORT = env.port("PORT", 8000)
+PUBLIC = env.public_url(default=f"http://127.0.0.1:{PORT}")
+PUBLIC_ORIGIN = f"{PUBLIC.scheme}://{PUBLIC.netloc}"
+SECURE = PUBLIC.scheme == "https"
+DEBUG = env.flag("DEBUG")
+SECRET_KEY = env.secret_key(VAR_DIR / "secret_key")
+ALLOWED_HOSTS = [PUBLIC.hostname, *(["localhost", "127.0.0.1"] if not SECURE else [])]
+CSRF_TRUSTED_ORIGINS = [PUBLIC_ORIGIN]
+# Origins whose pages may open our socket, compared whole: scheme, host and port.
+SOCKET_ORIGINS = {PUBLIC_ORIGIN}
+if PUBLIC.hostname == "127.0.0.1":
+    SOCKET_ORIGINS.add(PUBLIC_ORIGIN.replace("127.0.0.1", "localhost"))
+
+# Rooms --------------------------------------------------------------------------------------------------------------
+INSTALLED_APPS = [
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "django.contrib.postgres",
+    "allauth",
+    "allauth.account",
+    "django_htmx",
+    "chatsite",
+    "accounts",
+    "catalog",
+    "usage",
+    "conversations",
+]
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "django.middleware.csp.ContentSecurityPolicyMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "allauth.account.middleware.AccountMiddleware",
+    "django_htmx.middleware.HtmxMiddleware",
+]
+ROOT_URLCONF = "chatsite.urls"
+ASGI_APPLICATION = "chatsite.asgi.application"
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.template.context_processors.csp",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ]
+        },
+    }
+]
+
+# Data ---------------------------------------------------------------------------------------------------------------
+# Without DATABASE_URL the embedded PostgreSQL listens on a socket in VAR_DIR; see chatsite/postgres.py.
+EMBEDDED_DATABASE = not os.environ.get("DATABASE_URL")
+DATABASES = {"default": env.database(default=postgres.places(VAR_DIR).url)}
+DATABASES["default"] |= {
+    "CONN_MAX_AGE": 0,  # the pool keeps connections; under ASGI every request's thread would leave one behind
+    "CONN_HEALTH_CHECKS": True,
+    "OPTIONS": {
+        **DATABASES["default"].get("OPTIONS", {}),  # type: ignore[dict-item]  # environ's config is untyped
+        "pool": {"min_size": 1, "max_size": 10, "timeout": 5, "max_idle": 60},
+        "connect_timeout": 5,
+        "keepalives_idle": 10,
+        "keepalives_interval": 5,
+        "keepalives_count": 3,
+        "tcp_user_timeout": 20_000,
+    },
+}
+# Where LISTEN connects, when DATABASE_URL leads through a transaction pooler.
+DATABASE_LISTEN_URL = os.environ.get("DATABASE_LISTEN_URL", "")
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+AUTH_USER_MODEL = "accounts.User"
+
+# Signing in ---------------------------------------------------------------------------------------------------------
+AUTHENTICATION_BACKENDS = ["allauth.account.auth_backends.AuthenticationBackend"]
+LOGIN_URL = "account_login"
+LOGIN_REDIRECT_URL = "/"
+ACCOUNT_ADAPTER = "accounts.adapter.ClosedAdapter"
+ACCOUNT_LOGIN_METHODS = {"email"}
+ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*"]
+ACCOUNT_USER_MODEL_USERNAME_FIELD = None
+ACCOUNT_EMAIL_VERIFICATION = "none"  # members are added by an administrator, who vouches for the address
+ACCOUNT_LOGOUT_ON_GET = False
+ACCOUNT_LOGOUT_REDIRECT_URL = "account_login"
+ACCOUNT_SESSION_REMEMBER = True
+ACCOUNT_PASSWORD_RESET_TOKEN_GENERATOR = "accounts.links.LinkTokens"
+ACCOUNT_EMAIL_UNKNOWN_ACCOUNTS = False  # strangers get no mail from us
+ACCOUNT_EMAIL_SUBJECT_PREFIX = ""  # its default is the Host header
+CAN_MAIL = bool(os.environ.get("EMAIL_URL"))
+# The proxy in front of us appends the client's address to X-Forwarded-For; without one the header is the client's own word.
+ALLAUTH_TRUSTED_PROXY_COUNT = 1 if env.flag("BEHIND_PROXY") else 0
+AUTH_PASSWORD_VALIDATORS = [
+    {
+        "NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator",
+        "OPTIONS": {"user_attributes": ("email", "name")},
+    },
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 10}},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+]
+PASSWORD_RESET_TIMEOUT = 3 * 24 * 3600  # seconds; a set-password link lives three days
+# Failed sign-ins are counted here, per address and per account. In the database, because N web processes must share one
+# count and there is nothing but Postgres to share; a process of its own memory would allow N times the guesses, and
+# forget them when it restarts. accounts/migrations/0002 makes the table.
+CACHES = {
+    "default": {
+        "BACKEND": "django.core.cache.backends.db.DatabaseCache",
+        "LOCATION": "cache",
+        # At its default of 300 rows a guesser could push out the counts that hold them back.
+        "OPTIONS": {"MAX_ENTRIES": 100_000},
+    }
+}
+SESSION_ENGINE = "django.contrib.sessions.backends.db"
+
+# Safety -------------------------------------------------------------------------------------------------------------
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE
+SESSION_COOKIE_NAME = "__Host-session" if SECURE else "session"
+CSRF_COOKIE_NAME = "__Host-csrf" if SECURE else "csrf"
+SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
+CSRF_COOKIE_HTTPONLY = False  # the page's script sends it as a header
+SECURE_SSL_REDIRECT = False  # the proxy in front of us redirects; it also answers health checks over http
+SECURE_HSTS_SECONDS = 365 * 24 * 3600 if SECURE else 0
+SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE
+SECURE_REFERRER_POLICY = "same-origin"
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if env.flag("BEHIND_PROXY") else None
+X_FRAME_OPTIONS = "DENY"
+SECURE_CSP = {
+    "default-src": [CSP.NONE],
+    "script-src": [CSP.NONCE],
+    "style-src": [CSP.SELF],
+    "img-src": [CSP.SELF],
+    "font-src": [CSP.SELF],
+    "manifest-src": [CSP.SELF],
+    # 'self' covers the page's own websocket in the browsers of 2026, as CSP3 says.
+    "connect-src": [CSP.SELF],
+    "form-action": [CSP.SELF],
+    "base-uri": [CSP.NONE],
+    "frame-ancestors": [CSP.NONE],
+}
+DATA_UPLOAD_MAX_MEMORY_SIZE = (
+    2 * 1024 * 1024
+)  # bytes; a question of 200,000 characters, url-encoded CJK, must reach its form
+
+# Files --------------------------------------------------------------------------------------------------------------
+STATIC_URL = "static/"
+STATIC_ROOT = VAR_DIR / "static"
+STATICFILES_DIRS = [BASE_DIR / "static"]
+WHITENOISE_USE_FINDERS = True
+WHITENOISE_AUTOREFRESH = DEBUG
+
+# Words --------------------------------------------------------------------------------------------------------------
+LANGUAGE_CODE = "en"
+TIME_ZONE = "UTC"
+USE_TZ = True
+globals().update(env.email())  # EMAIL_BACKEND, EMAIL_HOST and their kin
+DEFAULT_FROM_EMAIL = os.environ.get("EMAIL_FROM", "") or f"chat@{PUBLIC.hostname}"
+
+# Models -------------------------------------------------------------------------------------------------------------
+DEEPSEEK_API_KEY = os.environ.get("DEEPSEEK_API_KEY", "")
+DEEPSEEK_BASE_URL = os.environ.get("DEEPSEEK_BASE_URL", "") or "https://api.deepseek.com"
+LOCAL_MODEL_URL = os.environ.get("LOCAL_MODEL_URL", "")  # set by `manage.py up` for the model it starts
+QUESTION_LIMIT = 200_000  # characters of one question
+
+# Answers ------------------------------------------------------------------------------------------------------------
+LEASE_SECONDS = env.number("LEASE_SECONDS", 15)
+HEARTBEAT_SECONDS = env.number("HEARTBEAT_SECONDS", 4)
+REAPER_SECONDS = env.number("REAPER_SECONDS", 5)
+PROVIDER_CLOCKS = {  # seconds
+    "connect": env.number("CONNECT_SECONDS", 10),
+    "first_event": env.number("FIRST_EVENT_SECONDS", 660),
+    "idle": env.number("IDLE_SECONDS", 120),
+    "total": env.number("TOTAL_SECONDS", 3600),
+}
+
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"line": {"format": "{asctime} {levelname} {name}: {message}", "style": "{"}},
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "root": {"handlers": ["stderr"], "level": "INFO"},
+    "loggers": {
+        "django.request": {"level": "ERROR"},
+        "daphne": {"level": "WARNING"},
+        "httpx": {"level": "WARNING"},  # its INFO lines name every url
+    },
+}

@@ -1,0 +1,10 @@
+"""Every path of the product, by room."""
+
+from django.contrib import admin
+from django.urls import include, path
+
+urlpatterns = [
+    path("admin/", admin.site.urls),
+    path("accounts/", include("accounts.urls")),
+    path("", include("conversations.urls")),
+]

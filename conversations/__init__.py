@@ -1,0 +1,1 @@
+"""The chat: conversations, questions, answers, and the pages that show them."""

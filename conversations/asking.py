@@ -1,0 +1,175 @@
+"""What people do: ask, edit, ask again, stop, switch branches, rename, delete.
+
+Each is one transaction under the conversation's lock, and tells the readers last.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from uuid import UUID, uuid4
+
+from django.db import IntegrityError, transaction
+from django.db.models.functions import Now
+
+from accounts.models import User
+from catalog.models import Route
+from conversations import bus, ending
+from conversations.deeds import deed
+from conversations.errors import KeyReusedError, NotAnswerableError
+from conversations.models import Conversation, Generation, Message
+from conversations.models.conversation import TITLE_LIMIT
+from conversations.models.message import Path
+
+EXCERPT_LIMIT = 60  # characters of a question that stand for a title until the model gives one
+
+Role = Message.Role
+
+
+def start(author: User, text: str, key: UUID, route: Route) -> Message:
+    """Ask the first question of a new conversation. A repeated key gives the first one's. Raises KeyReusedError."""
+
+    def post() -> Message:
+        conversation = Conversation.objects.create(owner=author, title=_excerpt(text), route=route, seq=1)
+        return _post(conversation, author, text, key, route, parent=None)
+
+    return _once(author, text, key, post)
+
+
+def ask(conversation: Conversation, author: User, text: str, key: UUID, route: Route) -> Message:
+    """Post a question at the end of what is shown and queue its answer. Raises KeyReusedError."""
+
+    def post() -> Message:
+        with deed(conversation) as locked:
+            return _post(locked, author, text, key, route, parent=locked.leaf)
+
+    return _once(author, text, key, post)
+
+
+def edit(question: Message, author: User, text: str, key: UUID, route: Route) -> Message:
+    """Ask in other words: a sibling of `question`, with an answer of its own. Raises KeyReusedError."""
+
+    def post() -> Message:
+        with deed(question.conversation) as locked:
+            return _post(locked, author, text, key, route, parent=question.parent)
+
+    return _once(author, text, key, post)
+
+
+def _once(author: User, text: str, key: UUID, post: Callable[[], Message]) -> Message:
+    """Post, unless this form's key already did: then give that question. Raises KeyReusedError."""
+    if asked := _asked_before(author, text, key):
+        return asked
+    try:
+        with transaction.atomic():
+            return post()
+    except IntegrityError:  # the second click of a double one: the first came in between
+        if asked := _asked_before(author, text, key):
+            return asked
+        raise
+
+
+def _asked_before(author: User, text: str, key: UUID) -> Message | None:
+    """The question that this form already asked, if it did. Raises KeyReusedError for other words or another's key."""
+    asked = Message.objects.filter(pk=key).select_related("conversation").first()
+    if asked and (asked.author_id != author.pk or asked.text != text or asked.conversation.deleted_at):
+        raise KeyReusedError
+    return asked
+
+
+def _post(
+    conversation: Conversation, author: User, text: str, key: UUID, route: Route, parent: Message | None
+) -> Message:
+    """The question's row and its queued answer, with the conversation's lock held."""
+    conversation.asked_at = Now()  # type: ignore[assignment]  # the database's clock
+    conversation.route = route
+    question = Message.objects.create(
+        id=key,
+        conversation=conversation,
+        parent=parent,
+        role=Role.USER,
+        author=author,
+        text=text,
+        changed_seq=conversation.seq,
+    )
+    _queue(conversation, author, question, route, elsewhere=parent != conversation.leaf)
+    return question
+
+
+def _queue(conversation: Conversation, member: User, question: Message, route: Route, *, elsewhere: bool) -> Message:
+    """An empty answer below the question, and the row a worker will claim."""
+    answer = Message.objects.create(
+        conversation=conversation, parent=question, role=Role.ASSISTANT, changed_seq=conversation.seq
+    )
+    Generation.objects.create(conversation=conversation, message=answer, member=member, route=route)
+    conversation.show(answer, elsewhere=elsewhere)
+    conversation.save(update_fields=["leaf", "path_seq", "asked_at", "route"])
+    bus.tell_workers()
+    return answer
+
+
+def _excerpt(text: str) -> str:
+    words = " ".join(text.split())
+    return words if len(words) <= EXCERPT_LIMIT else words[: EXCERPT_LIMIT - 1].rstrip() + "…"
+
+
+def ask_again(answer: Message, member: User) -> Message:
+    """Queue another answer beside this one. A second click while one is queued gives that one.
+
+    Raises NotAnswerableError.
+    """
+    if not answer.is_answer or answer.parent is None:
+        raise NotAnswerableError
+    with deed(answer.conversation) as locked:
+        waiting = Generation.objects.live().filter(message__parent=answer.parent).first()
+        if waiting:
+            return waiting.message
+        route = Route.objects.named(answer.generation.route.name if answer.generation.route else "")
+        return _queue(locked, member, answer.parent, route, elsewhere=True)
+
+
+def stop(conversation: Conversation) -> None:
+    """End every answer that is being written here. What was said is kept.
+
+    A queued one ends at once. A running one is told to its worker, which hangs up upstream and ends it; if that worker
+    is gone, the reaper does.
+    """
+    for generation in Generation.objects.live().filter(conversation=conversation).order_by("pk"):
+        if not ending.end(generation, ending.Outcome(Generation.State.STOPPED), may=_is_queued):
+            _request_stop(generation)
+
+
+def _is_queued(generation: Generation) -> bool:
+    return generation.state == Generation.State.QUEUED
+
+
+def _request_stop(generation: Generation) -> None:
+    with transaction.atomic():
+        running = Generation.objects.filter(pk=generation.pk, state=Generation.State.RUNNING)
+        if running.update(stop_requested=True):
+            bus.tell_stop(generation.pk)
+
+
+def switch(message: Message) -> None:
+    """Show the branch that this message stands on, down to its newest end."""
+    with deed(message.conversation) as locked:
+        leaf = Path(locked).newest_leaf_below(message.pk)
+        locked.show(Message.objects.get(pk=leaf), elsewhere=True)
+
+
+def rename(conversation: Conversation, title: str) -> None:
+    """Give a title that no model overwrites."""
+    with deed(conversation) as locked:
+        locked.title = title[:TITLE_LIMIT]
+        locked.named_by = Conversation.Named.MEMBER
+
+
+def delete(conversation: Conversation) -> None:
+    """Take it out of sight at once and end its answers. A worker's chores remove the rows soon after."""
+    with deed(conversation) as locked:
+        locked.deleted_at = Now()  # type: ignore[assignment]  # the database's clock
+    stop(conversation)
+
+
+def new_key() -> UUID:
+    """What a fresh form carries, so that sending it twice asks once."""
+    return uuid4()

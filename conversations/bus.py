@@ -1,0 +1,90 @@
+"""LISTEN/NOTIFY: "look again from here". A hint that may be lost; the log behind it makes things right.
+
+Two channels: `chat_feed` wakes the readers in the web processes, `chat_work` wakes the workers.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+from collections.abc import Callable, Iterable
+from typing import Any
+from uuid import UUID
+
+import psycopg
+from django.conf import settings
+from django.db import connection
+from psycopg.conninfo import make_conninfo
+
+logger = logging.getLogger(__name__)
+
+FEED, WORK = "chat_feed", "chat_work"
+HEARTBEAT_SECONDS = 10
+_PAYLOAD_LIMIT = 7000  # bytes; PostgreSQL refuses 8000
+
+
+def tell_conversation(conversation_id: UUID, seq: int) -> None:
+    """A deed changed a conversation. Inside the deed's transaction: PostgreSQL delivers at commit, or never."""
+    _notify(FEED, {"c": [str(conversation_id), seq]})
+
+
+def tell_generations(places: Iterable[tuple[UUID, int]]) -> None:
+    """A flush lengthened these answers. One NOTIFY for the whole flush: each takes a database-wide lock at commit."""
+    batch: list[list[Any]] = []
+    size = 0
+    for generation_id, seq in places:
+        entry = [str(generation_id), seq]
+        if size + 60 > _PAYLOAD_LIMIT:
+            _notify(FEED, {"g": batch})
+            batch, size = [], 0
+        batch.append(entry)
+        size += 60
+    if batch:
+        _notify(FEED, {"g": batch})
+
+
+def tell_workers() -> None:
+    """Something was queued."""
+    _notify(WORK, {"queued": 1})
+
+
+def tell_stop(generation_id: UUID) -> None:
+    """A member wants this answer to end now."""
+    _notify(WORK, {"stop": str(generation_id)})
+
+
+def _notify(channel: str, payload: dict[str, Any]) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_notify(%s, %s)", [channel, json.dumps(payload, separators=(",", ":"))])
+
+
+async def listen(channel: str, heard: Callable[[dict[str, Any]], None], lost: Callable[[], None]) -> None:
+    """Call `heard` with each payload on a channel, for ever, over one connection of its own.
+
+    Whenever the connection was lost and is back, `lost` is called: look at everything again, hints may have gone by.
+    Every HEARTBEAT_SECONDS the connection proves that it is alive; a silent one is replaced.
+    """
+    while True:
+        try:
+            async with await psycopg.AsyncConnection.connect(_address(), autocommit=True) as listener:
+                await listener.execute(psycopg.sql.SQL("LISTEN {}").format(psycopg.sql.Identifier(channel)))
+                lost()
+                while True:
+                    async for notice in listener.notifies(timeout=HEARTBEAT_SECONDS):
+                        heard(json.loads(notice.payload))
+                    async with asyncio.timeout(5):
+                        await listener.execute("SELECT 1")
+        except (psycopg.Error, TimeoutError, OSError) as error:
+            logger.warning("lost the %s channel, listening again: %s", channel, type(error).__name__)
+            await asyncio.sleep(0.5)
+
+
+def _address() -> str:
+    """Where to listen: past any transaction pooler, which would hand our connection to others."""
+    if settings.DATABASE_LISTEN_URL:
+        return str(settings.DATABASE_LISTEN_URL)
+    params = connection.get_connection_params()
+    for django_only in ("cursor_factory", "context", "prepare_threshold"):
+        params.pop(django_only, None)
+    return make_conninfo(**params)

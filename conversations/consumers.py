@@ -1,0 +1,72 @@
+"""The socket only reads: admit, catch up, follow, leave."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+from uuid import UUID
+
+from channels.db import database_sync_to_async
+from channels.generic.websocket import AsyncWebsocketConsumer
+
+from conversations.feed import Feed, Reader
+from conversations.feed.reader import Position
+from conversations.models import Conversation
+
+SIGNED_OUT, NOT_YOURS = 4401, 4404  # the page does not knock again after these
+LARGEST = 2**62  # a number of the slow log; beyond it a page is making things up
+
+feed = Feed()  # one per process; its first reader starts it
+
+
+class ConversationConsumer(AsyncWebsocketConsumer):
+    """Frames for one open page. Its first message says where the page stands, each later one that a frame is in."""
+
+    reader: Reader | None = None
+
+    async def connect(self) -> None:
+        # Accepted before it is refused: a refused handshake looks like a lost network, and the page would try for ever.
+        await self.accept()
+        if not self.scope["user"].is_authenticated:
+            await self.close(SIGNED_OUT)
+        elif not await self._may_read():
+            await self.close(NOT_YOURS)
+
+    @database_sync_to_async
+    def _may_read(self) -> bool:
+        return Conversation.objects.visible_to(self.scope["user"]).filter(pk=self._conversation_id).exists()
+
+    @property
+    def _conversation_id(self) -> UUID:
+        return UUID(str(self.scope["url_route"]["kwargs"]["conversation_id"]))
+
+    async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
+        if self.reader:
+            feed.acknowledged(self.reader)
+        elif (seq := _stands_at(text_data)) is None:
+            await self.close(4400)
+        else:
+            self.reader = Reader(
+                self._conversation_id, self.scope["user"].pk, Position(seq), self._send_frame, self._dismiss
+            )
+            feed.join(self.reader)
+
+    async def _send_frame(self, frame: str) -> None:
+        await self.send(text_data=frame)
+
+    async def _dismiss(self, code: int) -> None:
+        await self.close(code)
+
+    async def disconnect(self, code: int) -> None:
+        if self.reader:
+            feed.leave(self.reader)
+
+
+def _stands_at(text: str | None) -> int | None:
+    """The number of the slow log that a page's first message names; None if it names none."""
+    try:
+        message: Any = json.loads(text or "")
+    except ValueError:
+        return None
+    seq = message.get("seq") if isinstance(message, dict) else None
+    return seq if type(seq) is int and 0 <= seq <= LARGEST else None

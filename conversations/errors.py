@@ -1,0 +1,18 @@
+"""What can go wrong with a deed, in words for the person who did it.
+
+DeedError
+├── KeyReusedError        the form's key already asked something else
+└── NotAnswerableError    there is nothing to answer again here
+"""
+
+
+class DeedError(Exception):
+    sentence = "That did not work."
+
+
+class KeyReusedError(DeedError):
+    sentence = "This form already asked another question. Send again to ask this one too."
+
+
+class NotAnswerableError(DeedError):
+    sentence = "There is no question here that could be answered again."

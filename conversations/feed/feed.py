@@ -1,0 +1,137 @@
+"""One task per web process follows the log for all its sockets, and gives each what brings its page up to date.
+
+A socket holds no queue. It has a position, and is given the difference between that and now; a slow one gets fewer and
+larger differences, so it costs no memory and the others nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from typing import Any
+from uuid import UUID
+
+from django.db import Error as DatabaseError
+
+from conversations import bus
+from conversations.crossing import Crossing
+from conversations.feed.reader import Reader
+from conversations.feed.turn import Asked, Room, Told, take_turn
+from conversations.pace import Pace
+
+logger = logging.getLogger(__name__)
+
+POLL_SECONDS = 1.0  # behind the bus: a lost hint costs a second, never a word
+HEARTBEAT_SECONDS = 15.0
+HEARTBEAT = "{}"  # JSON without content: htmx swaps nothing, the page notes that we are there
+
+GONE, TOO_SLOW = 4404, 4408  # close codes; after TOO_SLOW the page comes back, after GONE it does not
+
+
+class Feed:
+    """All rooms of this process and the task that serves them."""
+
+    def __init__(self) -> None:
+        self._rooms: dict[UUID, Room] = {}
+        self._readers: dict[UUID, set[Reader]] = {}
+        self._hinted: set[UUID] = set()
+        self._wake = asyncio.Event()
+        self._cross = Crossing(2, "feed")
+        self._tasks: list[asyncio.Task[None]] = []
+
+    def join(self, reader: Reader) -> None:
+        """Follow a conversation. First join, then read the log: the other order has a hole in it."""
+        if not self._tasks:
+            self._tasks = [
+                asyncio.create_task(bus.listen(bus.FEED, self._heard, self._look_everywhere)),
+                asyncio.create_task(self._run()),
+            ]
+        self._rooms.setdefault(reader.conversation_id, Room())
+        self._readers.setdefault(reader.conversation_id, set()).add(reader)
+        self._wake.set()
+
+    def leave(self, reader: Reader) -> None:
+        readers = self._readers.get(reader.conversation_id, set())
+        readers.discard(reader)
+        if not readers:
+            self._readers.pop(reader.conversation_id, None)
+            self._rooms.pop(reader.conversation_id, None)
+
+    def acknowledged(self, reader: Reader) -> None:
+        reader.acknowledge()
+        self._wake.set()
+
+    async def close(self) -> None:
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        self._cross.close()
+
+    def _heard(self, hint: dict[str, Any]) -> None:
+        if "c" in hint:
+            conversation_id = UUID(hint["c"][0])
+            if conversation_id in self._rooms:
+                self._hinted.add(conversation_id)
+                self._wake.set()
+        elif any(UUID(pk) in room.growing for pk, _ in hint["g"] for room in self._rooms.values()):
+            self._wake.set()
+
+    def _look_everywhere(self) -> None:
+        self._hinted.update(self._rooms)
+        self._wake.set()
+
+    async def _run(self) -> None:
+        pace = Pace()
+        while True:
+            try:
+                async with asyncio.timeout(POLL_SECONDS):
+                    await self._wake.wait()
+            except TimeoutError:
+                self._look_everywhere()
+            await pace.wait()
+            self._wake.clear()
+            pace.begin()
+            await self._turn()
+            pace.end()
+
+    async def _turn(self) -> None:
+        hinted, self._hinted = self._hinted, set()
+        ready = {pk: [reader for reader in readers if reader.is_ready] for pk, readers in self._readers.items()}
+        asked = {
+            pk: Asked(self._rooms[pk], [reader.position for reader in readers], pk in hinted)
+            for pk, readers in ready.items()
+        }
+        try:
+            await self._cross(take_turn, asked)
+        except DatabaseError as error:
+            logger.warning("the log can't be read, trying again: %s", type(error).__name__)
+            await asyncio.sleep(POLL_SECONDS)
+            self._look_everywhere()
+        except Exception:  # one broken room must not end the feed for all the others
+            logger.exception("a turn of the feed broke")
+            await asyncio.sleep(POLL_SECONDS)
+        else:
+            for pk, share in asked.items():
+                for reader, told in zip(ready[pk], share.told, strict=True):
+                    await self._give(reader, told)
+            await self._look_after_readers()
+
+    async def _give(self, reader: Reader, told: Told) -> None:
+        reader.position = told.position
+        if told.is_gone:
+            await self._dismiss(reader, GONE)
+        elif told.frame:
+            await reader.give(told.frame)
+
+    async def _look_after_readers(self) -> None:
+        """Let those go that never acknowledge, and let the others know that we are there."""
+        for reader in [reader for readers in self._readers.values() for reader in readers]:
+            if reader.is_too_slow:
+                await self._dismiss(reader, TOO_SLOW)
+            elif reader.is_ready and time.monotonic() - reader.given_at > HEARTBEAT_SECONDS:
+                await reader.give(HEARTBEAT)
+
+    async def _dismiss(self, reader: Reader, code: int) -> None:
+        self.leave(reader)
+        await reader.close(code)

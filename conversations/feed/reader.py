@@ -1,0 +1,58 @@
+"""One socket: who reads, where its page stands, and what it has not acknowledged."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from uuid import UUID
+
+from conversations.showing import Standing
+
+UNACKNOWLEDGED_FRAMES = 4
+UNACKNOWLEDGED_CHARACTERS = 64_000
+PATIENCE_SECONDS = 30.0  # for an acknowledgement
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """Where a page stands: in the conversation's log, and in each answer that is being written.
+
+    `standings` is None for a page that has just connected: it is given such answers whole.
+    """
+
+    seq: int
+    standings: frozenset[tuple[UUID, Standing]] | None = None
+
+
+@dataclass(eq=False)
+class Reader:
+    conversation_id: UUID
+    member_id: UUID
+    position: Position
+    send: Callable[[str], Awaitable[None]]
+    close: Callable[[int], Awaitable[None]]
+    unacknowledged: deque[tuple[float, int]] = field(default_factory=deque)  # (when it was sent, characters)
+    given_at: float = field(default_factory=time.monotonic)
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether it may be given more. One that may not keeps its place, and later gets a larger difference."""
+        waiting = self.unacknowledged
+        return not waiting or (
+            len(waiting) < UNACKNOWLEDGED_FRAMES and sum(size for _, size in waiting) < UNACKNOWLEDGED_CHARACTERS
+        )
+
+    @property
+    def is_too_slow(self) -> bool:
+        return bool(self.unacknowledged) and time.monotonic() - self.unacknowledged[0][0] > PATIENCE_SECONDS
+
+    def acknowledge(self) -> None:
+        if self.unacknowledged:
+            self.unacknowledged.popleft()
+
+    async def give(self, text: str) -> None:
+        self.given_at = time.monotonic()
+        self.unacknowledged.append((self.given_at, len(text)))
+        await self.send(text)

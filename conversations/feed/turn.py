@@ -1,0 +1,111 @@
+"""One turn of the feed, synchronous and whole: read what is new once, and make each position's difference of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from uuid import UUID
+
+from conversations import events, showing
+from conversations.feed.reader import Position
+from conversations.models import Conversation
+from conversations.showing import GrowingAnswer, News
+
+
+class Room:
+    """A conversation that somebody in this process is reading."""
+
+    def __init__(self) -> None:
+        self.seq = -1  # of the slow log, as last read
+        # By generation. Replaced, never changed in place: the event loop looks at it while a turn runs.
+        self.growing: Mapping[UUID, GrowingAnswer] = {}
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What pages at one position are given: a frame that brings them to the next one, or that it is gone."""
+
+    position: Position
+    frame: str = ""
+    is_gone: bool = False
+
+
+@dataclass
+class Asked:
+    """A room's share of a turn: where its ready readers stand, and whether its slow log must be looked at."""
+
+    room: Room
+    positions: list[Position]
+    is_hinted: bool
+    told: list[Told] = field(default_factory=list)  # in the order of `positions`
+
+
+def take_turn(asked: Mapping[UUID, Asked]) -> None:
+    """Fill in what each position is told. Three queries for all rooms, and two more for each that changed."""
+    wanted = [pk for pk, share in asked.items() if share.is_hinted or _is_anyone_behind(share)]
+    conversations = Conversation.objects.filter(pk__in=wanted, deleted_at=None).in_bulk()
+    news: dict[UUID, dict[int, News]] = {}
+    for pk in wanted:
+        if conversation := conversations.get(pk):
+            news[pk] = _news(asked[pk], conversation)
+    _read_logs(share.room for share in asked.values())
+    for pk, share in asked.items():
+        is_gone = pk in wanted and pk not in conversations
+        # Most readers of a room stand at one place: its difference is made once.
+        differences = {at: Told(at, is_gone=True) if is_gone else _told(share.room, at, news.get(pk, {}))
+                       for at in set(share.positions)}
+        share.told = [differences[at] for at in share.positions]
+
+
+def _is_anyone_behind(share: Asked) -> bool:
+    return any(at.seq != share.room.seq or at.standings is None for at in share.positions)
+
+
+def _news(share: Asked, conversation: Conversation) -> dict[int, News]:
+    """What pages have to learn, by the number at which they stand; and the room's growing answers brought up to date."""
+    room = share.room
+    behind = {at.seq for at in share.positions if at.seq != conversation.seq or at.standings is None}
+    if conversation.seq != room.seq:
+        behind.add(conversation.seq)  # for the room itself: other answers may be being written now
+    room.seq = conversation.seq
+    news = {seq: showing.news(conversation, seq) for seq in behind}
+    for item in news.values():
+        room.growing = _growing(room, item)
+    return news
+
+
+def _growing(room: Room, item: News) -> dict[UUID, GrowingAnswer]:
+    growing = {}
+    for message in item.live:
+        answer = room.growing.get(message.generation.pk) or GrowingAnswer(message)
+        answer.refresh(message)
+        growing[message.generation.pk] = answer
+    return growing
+
+
+def _read_logs(rooms: Iterable[Room]) -> None:
+    growing = {pk: answer for room in rooms for pk, answer in room.growing.items()}
+    for event in events.since({pk: answer.seq for pk, answer in growing.items()}):
+        growing[event.generation_id].take(event)
+
+
+def _told(room: Room, at: Position, news: Mapping[int, News]) -> Told:
+    """The difference between a position and now: what changed in the conversation, and how far its answers have grown."""
+    frame, shown_whole = "", set()
+    if item := _news_for(at, room, news):
+        frame = showing.frame(item, room.growing)
+        shown_whole = {m.generation.pk for m in item.live if m.generation.pk in room.growing}
+    known = dict(at.standings or ())
+    followed = {pk: answer for pk, answer in room.growing.items() if pk in known and pk not in shown_whole}
+    patches = [patch for pk, answer in followed.items() for patch in answer.patches(known[pk])]
+    standings = {pk: room.growing[pk].standing for pk in (*followed, *shown_whole)}
+    return Told(Position(room.seq if item else at.seq, frozenset(standings.items())), frame + showing.patch_frame(patches))
+
+
+def _news_for(at: Position, room: Room, news: Mapping[int, News]) -> News | None:
+    item = news.get(at.seq)
+    if item is None or (at.seq == room.seq and at.standings is not None):
+        return None
+    if at.standings is not None:
+        item = item.without_followed()
+    return None if item.is_nothing else item

@@ -1,0 +1,120 @@
+"""A worker's end of the answer's log: gather what its answers say, and flush it once a tick."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from uuid import UUID
+
+from django.db import Error as DatabaseError
+
+from conversations import events
+from conversations.crossing import Crossing
+from conversations.events import Event
+from conversations.models import Chunk, Generation
+from conversations.pace import Pace
+
+logger = logging.getLogger(__name__)
+
+BUFFER_LIMIT = 256 * 1024  # characters of one answer that wait for a database that is away
+RETRY_SECONDS = 0.25
+
+
+def _set_event() -> asyncio.Event:
+    event = asyncio.Event()
+    event.set()
+    return event
+
+
+@dataclass
+class _Writer:
+    """One answer's words on their way to the log."""
+
+    generation_id: UUID
+    epoch: int
+    stop: Callable[[bool], None]  # told True when the log refuses this writer, False when too much waits
+    seq: int = 0
+    pieces: list[tuple[Chunk.Kind, str]] = field(default_factory=list)
+    waiting: int = 0  # characters gathered and not yet taken
+    idle: asyncio.Event = field(default_factory=_set_event)  # nothing gathered, nothing under way
+
+    def take(self) -> list[Event]:
+        """What was gathered since the last flush, as events: neighbours of one kind joined."""
+        taken: list[Event] = []
+        for kind, text in self.pieces:
+            if taken and taken[-1].kind == kind:
+                taken[-1] = Event(self.generation_id, self.seq, self.epoch, kind, taken[-1].text + text)
+            else:
+                self.seq += 1
+                taken.append(Event(self.generation_id, self.seq, self.epoch, kind, text))
+        self.pieces.clear()
+        self.waiting = 0
+        return taken
+
+
+class Log:
+    """All of a worker's answers, flushed together: one insert and one NOTIFY a tick."""
+
+    def __init__(self, cross: Crossing) -> None:
+        self._cross = cross
+        self._writers: dict[UUID, _Writer] = {}
+        self._wake = asyncio.Event()
+
+    def open(self, generation: Generation, stop: Callable[[bool], None]) -> None:
+        self._writers[generation.pk] = _Writer(generation.pk, generation.epoch, stop)
+
+    def add(self, generation_id: UUID, kind: Chunk.Kind, text: str) -> None:
+        """Gather a piece; the next tick writes it."""
+        writer = self._writers.get(generation_id)
+        text = storable(text)
+        if writer is None or not text:
+            return
+        writer.pieces.append((kind, text))
+        writer.waiting += len(text)
+        writer.idle.clear()
+        if writer.waiting > BUFFER_LIMIT:
+            writer.stop(False)
+        self._wake.set()
+
+    async def close(self, generation_id: UUID) -> None:
+        """Return when everything added is written, or refused."""
+        if writer := self._writers.get(generation_id):
+            await writer.idle.wait()
+            self._writers.pop(generation_id, None)
+
+    async def run(self) -> None:
+        """Flush, for ever: when something was added, the last flush is done and the pace allows."""
+        pace = Pace()
+        while True:
+            await self._wake.wait()
+            await pace.wait()
+            self._wake.clear()
+            pace.begin()
+            await self._flush([writer for writer in self._writers.values() if writer.pieces])
+            pace.end()
+
+    async def _flush(self, writers: list[_Writer]) -> None:
+        gathered = [event for writer in writers for event in writer.take()]
+        refused = await self._append(gathered)
+        for writer in writers:
+            if writer.generation_id in refused:
+                self._writers.pop(writer.generation_id, None)
+                writer.stop(True)
+            if not writer.pieces or writer.generation_id in refused:
+                writer.idle.set()
+
+    async def _append(self, gathered: list[Event]) -> set[UUID]:
+        """Append until it is certain. A commit whose reply was lost is repeated; the log takes it once."""
+        while True:
+            try:
+                return await self._cross(events.append, gathered)
+            except DatabaseError as error:
+                logger.warning("the log can't be written, trying again: %s", type(error).__name__)
+                await asyncio.sleep(RETRY_SECONDS)
+
+
+def storable(text: str) -> str:
+    """Text that PostgreSQL takes: no NUL, no half of a surrogate pair. Both come from models now and then."""
+    return text.replace("\0", "").encode("utf-8", "replace").decode("utf-8")

@@ -1,0 +1,113 @@
+"""LaTeX → MathML Core, checked against an allow list, because it goes in after the gate."""
+
+import html
+import re
+from collections.abc import Sequence
+from functools import lru_cache
+
+from math_core import LatexError, LatexToMathML
+
+LONGEST = 5_000
+WIDEST_SPACE_EM = 10
+_CONVERTER = LatexToMathML(fancy_error=False, max_expansions=200)
+
+# Only _formula in core.py writes <var>: Markdown has no way to make one.
+PLACE = "<var>{}</var>"
+_PLACE = re.compile(r"<var>(\d+)</var>")
+
+_MONEY = re.compile(r"\d[\d.,]*[^\w\\^_{}$=+*/-]*\s+[A-Za-z]{2}")
+
+_TAG = re.compile(r"<(/?)([a-z]+)((?:\s[a-z-]+=\"[^\"<>]*\")*)\s*(/?)>")
+_ATTRIBUTE = re.compile(r"([a-z-]+)=\"([^\"]*)\"")
+_TAGS = frozenset(
+    "math mrow mi mn mo ms mtext mspace mfrac msqrt mroot mstyle mpadded mphantom merror msub msup msubsup munder mover"
+    " munderover mmultiscripts mprescripts mtable mtr mtd".split()
+)
+_ATTRIBUTES = frozenset(
+    "accent accentunder columnspan dir display displaystyle fence form largeop linethickness lspace mathvariant maxsize"
+    " minsize movablelimits rowspan rspace scriptlevel separator stretchy symmetric width height depth voffset".split()
+)
+_VALUE = re.compile(r"[\w.%+ -]{0,32}")
+_LENGTH = re.compile(r"-?\d+(?:\.\d+)?")
+
+# The converter's inline styles, which our CSP forbids, as classes of ours. Others are dropped.
+STYLES = {
+    "width: 100%": "math-wide",
+    "width: 50%": "math-half",
+    "text-align: left": "math-left",
+    "text-align: right": "math-right",
+    "padding-left: 0": "math-joined-left",
+    "padding-right: 0": "math-joined-right",
+    "border-left: 0.05em solid currentcolor": "math-line-left",
+    "border-right: 0.05em solid currentcolor": "math-line-right",
+    "border-top: 0.05em solid currentcolor": "math-line-top",
+    "border-bottom: 0.05em solid currentcolor": "math-line-bottom",
+}
+
+
+class _Hostile(Exception):
+    """The MathML has something in it that we do not allow."""
+
+
+def is_money(source: str) -> bool:
+    """Whether what stands between two dollars is a price with words after it, as in: from $5 each to $6."""
+    return _MONEY.match(source) is not None
+
+
+@lru_cache(maxsize=2_048)
+def mathml(source: str, display: bool) -> str:
+    """MathML Core, or the source in <code> if it cannot be converted safely."""
+    try:
+        if len(source) > LONGEST:
+            raise _Hostile
+        return _TAG.sub(_checked, _well_formed(_CONVERTER.convert_with_local_state(source, displaystyle=display)))
+    except (LatexError, _Hostile):
+        return source_shown(source)
+
+
+def source_shown(source: str) -> str:
+    """The formula as it was written."""
+    return f'<code class="math-source">{html.escape(source.strip())}</code>'
+
+
+def put_in(page: str, found: Sequence[str]) -> str:
+    """The cleaned HTML with each formula in its place."""
+    return _PLACE.sub(lambda place: found[int(place[1])], page) if found else page
+
+
+def _well_formed(converted: str) -> str:
+    if "<" in _TAG.sub("", converted):
+        raise _Hostile
+    return converted
+
+
+def _checked(tag: re.Match[str]) -> str:
+    end, name, attributes, empty = tag.groups()
+    if name == "menclose":  # \boxed; not in MathML Core
+        return "</mrow>" if end else '<mrow class="math-boxed">'
+    if name not in _TAGS:
+        raise _Hostile
+    return f"<{end}{name}{_checked_attributes(attributes)}{empty}>"
+
+
+def _checked_attributes(attributes: str) -> str:
+    kept = []
+    for name, value in _ATTRIBUTE.findall(attributes):
+        if name == "style":
+            kept.append(_classes(value))
+        elif name in _ATTRIBUTES and _VALUE.fullmatch(value):
+            _refuse_giants(value)
+            kept.append(f' {name}="{value}"')
+    return "".join(kept)
+
+
+def _classes(style: str) -> str:
+    declarations = (declaration.strip() for declaration in style.split(";"))
+    classes = [STYLES[declaration] for declaration in declarations if declaration in STYLES]
+    return f' class="{" ".join(classes)}"' if classes else ""
+
+
+def _refuse_giants(value: str) -> None:
+    length = _LENGTH.match(value)
+    if length and "%" not in value and abs(float(length[0])) > WIDEST_SPACE_EM:
+        raise _Hostile

@@ -1,0 +1,8 @@
+"""One noun a file, its QuerySet beside it."""
+
+from conversations.models.chunk import Chunk
+from conversations.models.conversation import Conversation
+from conversations.models.generation import Generation
+from conversations.models.message import Message
+
+__all__ = ["Chunk", "Conversation", "Generation", "Message"]

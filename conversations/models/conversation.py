@@ -1,0 +1,83 @@
+"""A conversation, and the slow log's counter that every change of it steps."""
+
+from __future__ import annotations
+
+import uuid
+from typing import TYPE_CHECKING, ClassVar
+
+from django.conf import settings
+from django.db import models
+from django.db.models.functions import Now
+from django.urls import reverse
+
+if TYPE_CHECKING:
+    from accounts.models import User
+    from conversations.models import Message
+
+TITLE_LIMIT = 120  # characters
+
+
+class ConversationQuerySet(models.QuerySet["Conversation"]):
+    def visible_to(self, user: User) -> ConversationQuerySet:
+        """The conversations this member may read."""
+        return self.filter(owner=user, deleted_at=None)
+
+    def latest_first(self) -> ConversationQuerySet:
+        return self.order_by("-asked_at", "-pk")
+
+    def locked(self) -> ConversationQuerySet:
+        """Take the row lock that comes first everywhere: conversation, generations by id, quotas by id."""
+        return self.select_for_update(no_key=True, of=("self",))
+
+
+class Conversation(models.Model):
+    """A tree of messages, of which readers see one path: from the first question down to `leaf`."""
+
+    class Named(models.TextChoices):
+        """Whose words the title is. The model replaces an excerpt; nothing replaces a member's words."""
+
+        EXCERPT = "excerpt", "the question's first words"
+        MODEL = "model", "the model"
+        MEMBER = "member", "a member"
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    owner = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="conversations")
+    title = models.CharField(max_length=TITLE_LIMIT)
+    named_by = models.CharField(max_length=10, choices=Named, default=Named.EXCERPT)
+    route = models.ForeignKey("catalog.Route", models.SET_NULL, null=True, blank=True)
+    leaf = models.ForeignKey("Message", models.SET_NULL, null=True, blank=True, related_name="+")
+    # Stepped under the row lock in the deed's own transaction. Never a serial: serials commit out of order.
+    seq = models.PositiveBigIntegerField(default=0)
+    # The seq at which the shown path last changed otherwise than by growing at its end.
+    path_seq = models.PositiveBigIntegerField(default=0)
+    created_at = models.DateTimeField(db_default=Now())
+    asked_at = models.DateTimeField(db_default=Now())
+    deleted_at = models.DateTimeField(null=True, blank=True)
+
+    objects: ClassVar[ConversationQuerySet] = ConversationQuerySet.as_manager()  # type: ignore[assignment]
+
+    class Meta:
+        indexes = [
+            models.Index(
+                fields=["owner", "-asked_at", "-id"],
+                name="conversations_of_a_member",
+                condition=models.Q(deleted_at=None),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.title
+
+    def get_absolute_url(self) -> str:
+        return reverse("conversation", args=[self.pk])
+
+    def step(self) -> int:
+        """The next number of the slow log. Call it with the row lock held, and save `seq`."""
+        self.seq += 1
+        return self.seq
+
+    def show(self, leaf: Message, *, elsewhere: bool) -> None:
+        """Let the shown path end at `leaf`; `elsewhere` says that it does not merely grow at its end."""
+        self.leaf = leaf
+        if elsewhere:
+            self.path_seq = self.seq

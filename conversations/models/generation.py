@@ -1,0 +1,147 @@
+"""A generation: the one row at which asking and answering meet."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterable
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+from django.db.models.functions import Now
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+
+class GenerationQuerySet(models.QuerySet["Generation"]):
+    def live(self) -> GenerationQuerySet:
+        """Queued or running: something will still be said."""
+        return self.filter(state__in=Generation.LIVE)
+
+    def claim(self, owner: str, limit: int) -> list[Generation]:
+        """Take up to `limit` queued generations for a worker, each under a new epoch and a lease.
+
+        One at a time per conversation, oldest first, so that a question is answered with the answer before it in
+        sight; among members those with fewer running answers go first. SKIP LOCKED: two workers never wait for, nor
+        take, the same row.
+        """
+        return list(self.raw(_CLAIM, {"owner": owner, "limit": limit, "lease": settings.LEASE_SECONDS}))
+
+    def beat(self, owner: str, ids: Iterable[uuid.UUID]) -> dict[uuid.UUID, bool]:
+        """Lengthen a worker's leases. The ids it still holds, each with whether a stop was asked for."""
+        mine = self.filter(pk__in=list(ids), owner=owner, state=Generation.State.RUNNING)
+        mine.update(lease_until=Now() + timedelta(seconds=settings.LEASE_SECONDS))
+        return dict(mine.values_list("pk", "stop_requested"))
+
+    def abandoned(self) -> GenerationQuerySet:
+        """Running, but their worker has not been heard of within its lease, on the database's clock."""
+        return self.filter(state=Generation.State.RUNNING, lease_until__lt=Now())
+
+
+class Generation(models.Model):
+    """One answer to be written: queued by a page, claimed by a worker, fenced by its epoch."""
+
+    class State(models.TextChoices):
+        QUEUED = "queued"
+        RUNNING = "running"
+        DONE = "done"
+        STOPPED = "stopped"
+        FAILED = "failed"
+        INTERRUPTED = "interrupted"
+
+    LIVE = (State.QUEUED, State.RUNNING)
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    conversation = models.ForeignKey("Conversation", models.CASCADE, related_name="generations")
+    message = models.OneToOneField("Message", models.CASCADE, related_name="generation")
+    member = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="+")
+    route = models.ForeignKey("catalog.Route", models.SET_NULL, null=True)
+    state = models.CharField(max_length=12, choices=State, default=State.QUEUED)
+    stop_requested = models.BooleanField(default=False)
+    not_before = models.DateTimeField(db_default=Now())
+
+    # Who writes it. An append names the epoch; a writer of an older one is refused.
+    epoch = models.PositiveIntegerField(default=0)
+    owner = models.CharField(max_length=80, blank=True)
+    lease_until = models.DateTimeField(null=True)
+
+    # How it went.
+    created_at = models.DateTimeField(db_default=Now())
+    started_at = models.DateTimeField(null=True)
+    first_text_at = models.DateTimeField(null=True)
+    ended_at = models.DateTimeField(null=True)
+    returned_model = models.CharField(max_length=120, blank=True)
+    fingerprint = models.CharField(max_length=200, blank=True)
+    trace_id = models.CharField(max_length=200, blank=True)
+    finish_reason = models.CharField(max_length=60, blank=True)
+    usage = models.JSONField(null=True)
+    error_code = models.CharField(max_length=60, blank=True)
+    error = models.TextField(blank=True, help_text="the sentence the member reads")
+
+    objects: ClassVar[GenerationQuerySet] = GenerationQuerySet.as_manager()  # type: ignore[assignment]
+
+    if TYPE_CHECKING:
+        conversation_id: uuid.UUID
+        message_id: uuid.UUID
+        member_id: uuid.UUID
+        route_id: int | None
+        ended_at: datetime | None
+
+    class Meta:
+        indexes = [
+            models.Index(fields=["not_before", "created_at"], name="generations_to_claim", condition=Q(state="queued")),
+            models.Index(fields=["lease_until"], name="generations_running", condition=Q(state="running")),
+            models.Index(fields=["conversation"], name="generations_live", condition=Q(state__in=("queued", "running"))),
+        ]
+        constraints = [
+            models.CheckConstraint(
+                condition=~Q(state="running") | Q(lease_until__isnull=False), name="a_running_generation_has_a_lease"
+            ),
+            models.CheckConstraint(
+                condition=Q(state__in=("queued", "running")) | Q(ended_at__isnull=False),
+                name="an_ended_generation_has_its_end",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.state} {self.pk}"
+
+    @property
+    def is_live(self) -> bool:
+        return self.state in self.LIVE
+
+    def lock(self) -> None:
+        """Lock the row and read it anew. The conversation's lock comes first.
+
+        A statement of its own: what follows it then sees everything committed while it waited. One statement that
+        locks and reads chunks at once would read them as of before the wait, and lose the last ones.
+        """
+        fresh: Any = Generation.objects.select_for_update(of=("self",)).get(pk=self.pk)
+        for field in self._meta.concrete_fields:
+            setattr(self, field.attname, getattr(fresh, field.attname))
+
+
+_CLAIM = """
+    UPDATE conversations_generation AS g
+       SET state = 'running', epoch = epoch + 1, owner = %(owner)s, started_at = now(),
+           lease_until = now() + make_interval(secs => %(lease)s)
+      FROM (
+            SELECT q.id
+              FROM conversations_generation AS q
+             WHERE q.state = 'queued' AND q.not_before <= now()
+               AND NOT EXISTS (
+                   SELECT 1 FROM conversations_generation AS other
+                    WHERE other.conversation_id = q.conversation_id
+                      AND (other.state = 'running'
+                           OR (other.state = 'queued' AND (other.created_at, other.id) < (q.created_at, q.id))))
+             ORDER BY (SELECT count(*) FROM conversations_generation AS busy
+                        WHERE busy.member_id = q.member_id AND busy.state = 'running'), q.created_at
+             LIMIT %(limit)s
+               FOR UPDATE OF q SKIP LOCKED
+           ) AS claimable
+     WHERE g.id = claimable.id
+ RETURNING g.*
+"""

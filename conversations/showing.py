@@ -1,0 +1,163 @@
+"""From rows to HTML: the one way a message is shown, for the page, for the socket and for the poll."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from uuid import UUID
+
+from django.db.models import Q
+from django.template.loader import render_to_string
+from django.utils.html import escape
+from django.utils.safestring import SafeString, mark_safe
+
+from conversations import events, markdown
+from conversations.events import Event
+from conversations.markdown import GrowingText, Patch, Place
+from conversations.models import Chunk, Conversation, Generation, Message
+from conversations.models.message import Path
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How far a page has come with one answer that is being written."""
+
+    phase: str
+    has_thought: bool
+    reasoning: Place
+    text: Place
+
+
+class GrowingAnswer:
+    """An answer that is being written: the message's row, and what the log has said so far."""
+
+    def __init__(self, message: Message) -> None:
+        self.message = message
+        self.seq = 0  # of the answer's log
+        self._reasoning = GrowingText(f"r{message.short_id}")
+        self._text = GrowingText(f"t{message.short_id}")
+        self._phase: str = message.generation.state
+        self._has_thought = False
+
+    def refresh(self, message: Message) -> None:
+        """Its row changed: from queued to running, or its place among its siblings."""
+        self.message = message
+        if self.seq == 0:
+            self._phase = message.generation.state
+
+    def take(self, event: Event) -> None:
+        self.seq = event.seq
+        if event.kind == Chunk.Kind.TEXT:
+            self._text.feed(event.text)
+            self._phase = "writing"
+        else:
+            self._reasoning.feed(event.text)
+            self._phase, self._has_thought = "thinking", True
+
+    @property
+    def standing(self) -> Standing:
+        return Standing(self._phase, self._has_thought, self._reasoning.place, self._text.place)
+
+    def html(self) -> SafeString:
+        """The whole message as it is now."""
+        reasoning = self._reasoning.html() if self._has_thought else ""
+        return _message(self.message, self._phase, reasoning, self._text.html())
+
+    def patches(self, since: Standing) -> tuple[Patch, ...]:
+        """What brings a page from an earlier standing to this one. Another phase looks different: send it whole."""
+        if (since.phase, since.has_thought) != (self._phase, self._has_thought):
+            return (Patch(self.message.dom_id, "outerHTML", self.html()),)
+        return (*self._reasoning.patches(since.reasoning), *self._text.patches(since.text))
+
+
+def message(shown: Message, growing: Mapping[UUID, GrowingAnswer]) -> SafeString:
+    """One message as HTML; out of the log if it is being written."""
+    if shown.is_answer and shown.generation.pk in growing:
+        return growing[shown.generation.pk].html()
+    text = markdown.render(shown.text) if shown.is_answer else _as_typed(shown.text)
+    phase = shown.generation.state if shown.is_answer else ""
+    return _message(shown, phase, markdown.render(shown.reasoning) if shown.reasoning else "", text)
+
+
+def _as_typed(text: str) -> str:
+    """A question is shown as it was typed; the style sheet keeps its spaces and line breaks."""
+    return f"<p>{escape(text)}</p>"
+
+
+def _message(shown: Message, phase: str, reasoning: str, text: str) -> SafeString:
+    return render_to_string(
+        "conversations/_message.html",
+        {
+            "message": shown,
+            "generation": shown.generation if shown.is_answer else None,
+            "phase": phase,
+            # Both come out of conversations.markdown, whose last step is the sanitizer, or out of `escape`.
+            "reasoning": mark_safe(reasoning),  # noqa: S308  # see above: the one place where HTML is trusted
+            "text": mark_safe(text),  # noqa: S308  # see above
+        },
+    )
+
+
+def growing_answers(messages: Iterable[Message]) -> dict[UUID, GrowingAnswer]:
+    """Those of the messages that are being written, each with what its log has said, by generation."""
+    growing = {m.generation.pk: GrowingAnswer(m) for m in messages if m.is_answer and m.generation.is_live}
+    for event in events.since(dict.fromkeys(growing, 0)):
+        growing[event.generation_id].take(event)
+    return growing
+
+
+@dataclass(frozen=True)
+class News:
+    """What a page that stands at `since` of the slow log has to learn."""
+
+    conversation: Conversation
+    since: int
+    whole: bool  # the path changed elsewhere than at its end: show all of it anew
+    messages: list[Message]  # changed beyond `since`, or being written; in the path's order
+
+    @property
+    def live(self) -> list[Message]:
+        return [m for m in self.messages if m.is_answer and m.generation.is_live]
+
+    @property
+    def is_nothing(self) -> bool:
+        return not self.messages and self.since == self.conversation.seq
+
+    def without_followed(self) -> News:
+        """For a page that follows the answers being written: it needs those whole only if their row changed."""
+        if self.whole:
+            return self
+        return replace(self, messages=[m for m in self.messages if m.changed_seq > self.since])
+
+
+def news(conversation: Conversation, since: int) -> News:
+    """The path's messages that changed beyond `since`, and those being written.
+
+    The conversation's row must have been read before: whatever changes in between is told again, never missed.
+    """
+    whole = since < conversation.path_seq or since > conversation.seq
+    path = Path(conversation)
+    rows = Message.objects.filter(Q(changed_seq__gt=-1 if whole else since) | Q(generation__state__in=Generation.LIVE))
+    return News(conversation, since, whole, path.messages(rows))
+
+
+def frame(told: News, growing: Mapping[UUID, GrowingAnswer]) -> str:
+    """News as HTML for htmx: partials that replace or append by id, and the number they bring the page to."""
+    return render_to_string(
+        "conversations/frames.html",
+        {
+            "conversation": told.conversation,
+            "whole": told.whole,
+            "messages": [message(m, growing) for m in told.messages],
+            "is_live": Generation.objects.live().filter(conversation=told.conversation).exists(),
+        },
+    )
+
+
+def patch_frame(patches: Iterable[Patch]) -> str:
+    """A tick's patches as HTML for htmx. By hand and without quotes: it is sent tens of times a second."""
+    return "".join(
+        f"<hx-partial id={p.target}>{p.html}</hx-partial>"
+        if p.swap == "outerHTML"  # the page's default, see base.html
+        else f"<hx-partial id={p.target} hx-swap={p.swap}>{p.html}</hx-partial>"
+        for p in patches
+    )

@@ -1,0 +1,19 @@
+"""The chat's paths."""
+
+from django.urls import path
+
+from conversations.views import acting, asking, reading
+
+urlpatterns = [
+    path("", reading.index, name="index"),
+    path("c/", asking.start, name="start"),
+    path("c/<uuid:conversation_id>/", reading.conversation, name="conversation"),
+    path("c/<uuid:conversation_id>/news/", reading.news, name="news"),
+    path("c/<uuid:conversation_id>/ask/", asking.ask, name="ask"),
+    path("c/<uuid:conversation_id>/stop/", acting.stop, name="stop"),
+    path("c/<uuid:conversation_id>/rename/", acting.rename, name="rename"),
+    path("c/<uuid:conversation_id>/delete/", acting.delete, name="delete"),
+    path("c/<uuid:conversation_id>/m/<uuid:message_id>/edit/", asking.edit, name="edit"),
+    path("c/<uuid:conversation_id>/m/<uuid:message_id>/again/", acting.again, name="again"),
+    path("c/<uuid:conversation_id>/m/<uuid:message_id>/show/", acting.show, name="show"),
+]

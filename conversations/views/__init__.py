@@ -1,0 +1,1 @@
+"""The pages: fetch through the member, call one deed, render."""

@@ -1,0 +1,67 @@
+"""Buttons: stop, answer again, switch branches, rename, delete."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from django.contrib import messages
+from django.http import HttpResponse
+from django.shortcuts import render
+from django.views.decorators.http import require_http_methods, require_POST
+
+from catalog.models import NoRouteError
+from conversations import asking
+from conversations.errors import NotAnswerableError
+from conversations.forms import TitleForm
+from conversations.views.replying import MemberRequest, conversation_of, done, is_htmx, member_only, message_of
+
+
+@require_POST
+@member_only
+def stop(request: MemberRequest, conversation_id: UUID) -> HttpResponse:
+    conversation = conversation_of(request, conversation_id)
+    asking.stop(conversation)
+    return done(request, conversation)
+
+
+@require_POST
+@member_only
+def again(request: MemberRequest, conversation_id: UUID, message_id: UUID) -> HttpResponse:
+    answer = message_of(request, conversation_id, message_id)
+    try:
+        asking.ask_again(answer, request.user)
+    except (NotAnswerableError, NoRouteError) as error:
+        if is_htmx(request):
+            return render(request, "conversations/replies.html#sentence", {"sentence": error.sentence}, status=422)
+        messages.error(request, error.sentence)
+    return done(request, answer.conversation)
+
+
+@require_POST
+@member_only
+def show(request: MemberRequest, conversation_id: UUID, message_id: UUID) -> HttpResponse:
+    message = message_of(request, conversation_id, message_id)
+    asking.switch(message)
+    return done(request, message.conversation)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@member_only
+def rename(request: MemberRequest, conversation_id: UUID) -> HttpResponse:
+    conversation = conversation_of(request, conversation_id)
+    form = TitleForm(request.POST if request.method == "POST" else None, initial={"title": conversation.title})
+    if request.method == "POST" and form.is_valid():
+        asking.rename(conversation, form.cleaned_data["title"])
+        return done(request, conversation)
+    status = 422 if request.method == "POST" else 200
+    return render(request, "conversations/rename.html", {"conversation": conversation, "form": form}, status=status)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@member_only
+def delete(request: MemberRequest, conversation_id: UUID) -> HttpResponse:
+    conversation = conversation_of(request, conversation_id)
+    if request.method != "POST":
+        return render(request, "conversations/delete.html", {"conversation": conversation})
+    asking.delete(conversation)
+    return done(request, "index")

@@ -1,0 +1,76 @@
+"""Pages to read: the list with an empty composer, one conversation, and what is new in it."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_safe
+
+from catalog.models import Route
+from conversations import showing
+from conversations.forms import QuestionForm, fresh_question
+from conversations.models import Conversation, Message
+from conversations.models.message import Path
+from conversations.views.replying import MemberRequest, conversation_of, member_only
+
+LISTED = 200  # conversations in the sidebar
+
+
+@require_safe
+@never_cache
+@member_only
+def index(request: MemberRequest) -> HttpResponse:
+    return page(request, None, fresh_question())
+
+
+@require_safe
+@never_cache
+@member_only
+def conversation(request: MemberRequest, conversation_id: UUID) -> HttpResponse:
+    found = conversation_of(request, conversation_id)
+    return page(request, found, fresh_question(route=found.route.name if found.route else ""))
+
+
+def page(
+    request: MemberRequest,
+    shown: Conversation | None,
+    form: QuestionForm,
+    *,
+    editing: Message | None = None,
+    status: int = 200,
+) -> HttpResponse:
+    """The whole page: sidebar, the conversation if there is one, and the composer."""
+    mine = Conversation.objects.visible_to(request.user).latest_first()[:LISTED]
+    context = chat(shown, form, editing=editing) | {"conversations": mine}
+    return render(request, "conversations/detail.html", context, status=status)
+
+
+def chat(shown: Conversation | None, form: QuestionForm, *, editing: Message | None = None) -> dict[str, Any]:
+    """What the conversation's part of the page is made of. `shown` was read before its messages, see showing.news."""
+    context = {"conversation": shown, "form": form, "editing": editing, "routes": Route.objects.offered()}
+    if shown:
+        messages = Path(shown).messages()
+        growing = showing.growing_answers(messages)
+        context |= {"messages": [showing.message(m, growing) for m in messages], "is_live": bool(growing)}
+    return context
+
+
+@require_safe
+@never_cache
+@member_only
+def news(request: HttpRequest, conversation_id: UUID) -> HttpResponse:
+    """What a page whose socket is blocked asks every two seconds; 204 when there is nothing."""
+    found = conversation_of(request, conversation_id)  # type: ignore[arg-type]
+    told = showing.news(found, _seq(request))
+    if told.is_nothing:
+        return HttpResponse(status=204)
+    return HttpResponse(showing.frame(told, showing.growing_answers(told.messages)))
+
+
+def _seq(request: HttpRequest) -> int:
+    raw = request.GET.get("seq", "")
+    return int(raw) if raw.isascii() and raw.isdigit() and len(raw) < 18 else -1

@@ -1,0 +1,69 @@
+"""What the views share: who asks, and how to answer a page with script and one without."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, cast
+from uuid import UUID
+
+from django.contrib.auth.views import redirect_to_login
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import get_object_or_404, render, resolve_url
+from django_htmx.middleware import HtmxDetails
+
+from accounts.models import User
+from conversations.models import Conversation, Message
+
+type View = Callable[..., HttpResponse]
+
+
+class MemberRequest(HttpRequest):
+    """A request of somebody who is signed in."""
+
+    user: User  # type: ignore[assignment]  # `member_only` has looked
+    htmx: HtmxDetails
+
+
+def member_only(view: View) -> View:
+    """Let members in. Others are sent to sign in; what they had typed is handed back to them, not lost."""
+
+    @wraps(view)
+    def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        if request.user.is_authenticated:
+            return view(request, *args, **kwargs)
+        if request.method == "POST":
+            return signed_out(request, status=401)
+        return redirect_to_login(request.get_full_path())
+
+    return guarded
+
+
+def signed_out(request: HttpRequest, status: int) -> HttpResponse:
+    """The draft of somebody whose session has run out, with a way to sign in and send it."""
+    template = "conversations/replies.html#signed_out" if is_htmx(request) else "conversations/signed_out.html"
+    context = {"text": request.POST.get("text", ""), "key": request.POST.get("key", ""), "action": request.path}
+    return render(request, template, context, status=status)
+
+
+def is_htmx(request: HttpRequest) -> bool:
+    return bool(cast(MemberRequest, request).htmx)
+
+
+def conversation_of(request: MemberRequest, conversation_id: UUID) -> Conversation:
+    """The conversation, if this member may read it. Raises Http404."""
+    return get_object_or_404(Conversation.objects.visible_to(request.user), pk=conversation_id)
+
+
+def message_of(request: MemberRequest, conversation_id: UUID, message_id: UUID) -> Message:
+    """The message, bound to its conversation in one query. Raises Http404."""
+    visible = Conversation.objects.visible_to(request.user).filter(pk=conversation_id)
+    rows = Message.objects.with_answers().select_related("conversation", "parent")
+    return get_object_or_404(rows, pk=message_id, conversation__in=visible)
+
+
+def done(request: HttpRequest, to: Any) -> HttpResponse:
+    """A deed is done. A page with script learns of it through its socket; one without is shown the page again."""
+    if is_htmx(request):
+        return HttpResponse(status=204)
+    return HttpResponseRedirect(resolve_url(to), status=303)

@@ -1,0 +1,142 @@
+"""The worker: claims what was queued, writes hundreds of answers at once, reaps what others abandoned."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import socket
+from typing import Any
+from uuid import UUID, uuid4
+
+from django.conf import settings
+from django.db import Error as DatabaseError
+
+from conversations import answering, bus, chores, ending
+from conversations.answering import Answer
+from conversations.crossing import Crossing
+from conversations.log import Log
+from conversations.models import Generation
+from providers.client import Clients
+
+logger = logging.getLogger(__name__)
+
+CAPACITY = 400  # answers at once
+POLL_SECONDS = 1.0  # behind the bus: a lost hint costs a second
+GRACE_SECONDS = 60.0  # for running answers when told to go
+THREADS = 4  # into the database; the flush, the heartbeat and a beginning or ending beside them
+
+
+class Worker:
+    def __init__(self) -> None:
+        self.name = f"{socket.gethostname()}:{os.getpid()}:{uuid4().hex[:8]}"
+        self._cross = Crossing(THREADS, "worker")
+        self._log = Log(self._cross)
+        self._clients = Clients()
+        self._answers: dict[UUID, Answer] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._wake = asyncio.Event()
+        self._leaving = asyncio.Event()
+
+    def leave(self) -> None:
+        """Claim nothing more; running answers get GRACE_SECONDS. Told a second time: end them now."""
+        if self._leaving.is_set():
+            self._hand_back()
+        self._leaving.set()
+        self._wake.set()
+
+    async def run(self) -> None:
+        """Work until told to leave and the last answer has ended."""
+        loops = [
+            asyncio.create_task(bus.listen(bus.WORK, self._heard, self._wake.set)),
+            asyncio.create_task(self._log.run()),
+            asyncio.create_task(self._often(settings.HEARTBEAT_SECONDS, self._beat)),
+            asyncio.create_task(self._often(settings.REAPER_SECONDS, self._reap)),
+        ]
+        logger.info("worker %s is ready", self.name)
+        await self._claim_until_leaving()
+        await self._finish()
+        for loop in loops:
+            loop.cancel()
+        await asyncio.gather(*loops, return_exceptions=True)
+        await self._clients.close()
+        self._cross.close()
+
+    def _heard(self, hint: dict[str, Any]) -> None:
+        if "stop" in hint:
+            if answer := self._answers.get(UUID(hint["stop"])):
+                answer.halt(answering.STOPPED)
+        else:
+            self._wake.set()
+
+    async def _claim_until_leaving(self) -> None:
+        while not self._leaving.is_set():
+            self._wake.clear()
+            try:
+                while claimed := await self._claim():
+                    for generation in claimed:
+                        self._start(generation)
+            except DatabaseError as error:
+                logger.warning("nothing can be claimed: %s", type(error).__name__)
+            try:
+                async with asyncio.timeout(POLL_SECONDS):
+                    await self._wake.wait()
+            except TimeoutError:
+                pass
+
+    async def _claim(self) -> list[Generation]:
+        free = CAPACITY - len(self._answers)
+        if free <= 0 or self._leaving.is_set():
+            return []
+        return await self._cross(Generation.objects.claim, self.name, min(free, 50))
+
+    def _start(self, generation: Generation) -> None:
+        answer = Answer(generation, self._log, self._clients, self._cross)
+        self._answers[generation.pk] = answer
+        task = asyncio.create_task(self._answer(answer))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _answer(self, answer: Answer) -> None:
+        try:
+            await answer.run()
+        except Exception:
+            logger.exception("generation %s is left to the reaper", answer.generation.pk)
+        finally:
+            self._answers.pop(answer.generation.pk, None)
+            self._wake.set()
+
+    async def _often(self, seconds: float, deed: Any) -> None:
+        while True:
+            await asyncio.sleep(seconds)
+            try:
+                await deed()
+            except DatabaseError as error:
+                logger.warning("%s has to wait: %s", deed.__name__, type(error).__name__)
+
+    async def _beat(self) -> None:
+        """Lengthen the leases, learn of stops whose hint was lost, and drop what is not ours any more."""
+        answers = {pk: answer for pk, answer in self._answers.items() if answer.is_writing}
+        held = await self._cross(Generation.objects.beat, self.name, answers)
+        for pk, answer in answers.items():
+            if pk not in held:
+                answer.halt(None)
+            elif held[pk]:
+                answer.halt(answering.STOPPED)
+
+    async def _reap(self) -> None:
+        if reaped := await self._cross(ending.reap):
+            logger.warning("ended %d answers whose worker was gone", reaped)
+        await self._cross(chores.sweep)
+
+    async def _finish(self) -> None:
+        """Let running answers end by themselves for a while, then end the rest at once, not after their lease."""
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=GRACE_SECONDS)
+        self._hand_back()
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=10)
+
+    def _hand_back(self) -> None:
+        for answer in self._answers.values():
+            answer.halt(answering.HANDED_BACK)

@@ -1,0 +1,111 @@
+"""What every test may use: one embedded PostgreSQL for the session, the test database's address, one Chromium.
+
+- `db`, `transactional_db` and `@pytest.mark.django_db` are pytest-django's, over the embedded PostgreSQL, or the one
+  that DATABASE_URL names.
+- `database_url` is the test database's address and `process_environment` what a real web or worker process of a test
+  needs; both come with committed rows (`transactional_db`), because another process sees nothing else.
+- `browser` is Playwright's, and its `page` a fresh one.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+from urllib.parse import quote
+
+import psycopg
+import pytest
+from django.conf import settings
+from django.db import connections
+from psycopg.conninfo import conninfo_to_dict
+
+from chatsite.postgres import EmbeddedPostgres, places
+from tests.browser import chromium
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Page
+
+# Nothing in a test's database outlives it, so nothing needs to reach the disk.
+THROW_AWAY = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Browser tests last: Playwright's event loop keeps running in this thread, and no other could start beside it."""
+    items.sort(key=lambda item: "browser" in getattr(item, "fixturenames", ()))
+
+
+@pytest.fixture(scope="session")
+def server_url() -> Iterator[str]:
+    """The address of the database server that the tests use."""
+    if url := os.environ.get("DATABASE_URL"):
+        yield url
+        return
+    home = Path(tempfile.mkdtemp(prefix="chat-tests-"))
+    home.chmod(0o711)  # as root, PostgreSQL runs as another user, who must reach the folders below
+    try:
+        with EmbeddedPostgres(places(home), THROW_AWAY) as server:
+            yield server.url
+    finally:
+        shutil.rmtree(home, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings(django_db_modify_db_settings_parallel_suffix: None, server_url: str) -> None:
+    """Lead Django to the tests' server, in place: its connections hold this very dictionary."""
+    if settings.EMBEDDED_DATABASE:
+        _database()["OPTIONS"]["host"] = conninfo_to_dict(server_url)["host"]
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_setup: None, server_url: str) -> Iterator[None]:
+    """pytest-django's, and at the end nobody is left in the test database, so that it can be dropped."""
+    yield
+    name = _database()["NAME"]
+    connections.close_all()
+    with psycopg.connect(_named(server_url, "postgres"), autocommit=True) as connection:
+        connection.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", [name])
+
+
+@pytest.fixture
+def database_url(transactional_db: None, server_url: str) -> str:
+    """The test database's address, for psycopg and for DATABASE_URL of a process."""
+    return _named(server_url, _database()["NAME"])
+
+
+@pytest.fixture
+def process_environment(database_url: str, tmp_path: Path) -> dict[str, str]:
+    """What `manage.py web` or `manage.py worker` needs to serve the test database: `Popen(…, env=…)`."""
+    ours = {name: value for name, value in os.environ.items() if name != "DJANGO_ALLOW_ASYNC_UNSAFE"}
+    return ours | {"DATABASE_URL": database_url, "SECRET_KEY": settings.SECRET_KEY, "VAR_DIR": str(tmp_path)}
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """One Chromium for all tests of the session."""
+    with chromium() as started:
+        # Playwright's synchronous API leaves its event loop marked as running in this thread, so Django would refuse
+        # every query of a browser test. Nothing here runs inside that loop.
+        os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "1"
+        yield started
+        del os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"]
+
+
+@pytest.fixture
+def page(browser: Browser) -> Iterator[Page]:
+    """A page in a window of its own: no cookies, nothing cached."""
+    context = browser.new_context(viewport={"width": 1280, "height": 800})
+    yield context.new_page()
+    context.close()
+
+
+def _database() -> dict[str, Any]:
+    return cast("dict[str, Any]", settings.DATABASES["default"])
+
+
+def _named(url: str, database: str) -> str:
+    address, mark, query = url.partition("?")
+    return f"{address.rpartition('/')[0]}/{quote(database, safe='')}{mark}{query}"

@@ -1,0 +1,83 @@
+"""Alice owns it, Bob is on her team, Charlie is not. The provider is a real server that does as it is told."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from uuid import uuid4
+
+import pytest
+from django.test import Client
+
+from accounts.models import User
+from catalog.models import Dialect, LanguageModel, Provider, Route
+from conversations import asking
+from conversations.models import Conversation, Generation, Message
+from conversations.worker import Worker
+from tests.upstream import Upstream
+
+PASSWORD = "correct horse battery"
+
+
+@pytest.fixture
+def alice(transactional_db: None) -> User:
+    return User.objects.create_user("alice@example.org", PASSWORD, name="Alice")
+
+
+@pytest.fixture
+def charlie(transactional_db: None) -> User:
+    return User.objects.create_user("charlie@example.org", PASSWORD, name="Charlie")
+
+
+@pytest.fixture
+def upstream() -> Iterator[Upstream]:
+    with Upstream() as server:
+        yield server
+
+
+@pytest.fixture
+def route(transactional_db: None, upstream: Upstream, settings: pytest.FixtureRequest) -> Route:
+    settings.DEEPSEEK_API_KEY = "sk-0123456789abcdef"  # type: ignore[attr-defined]
+    provider = Provider.objects.create(
+        name="deepseek", dialect=Dialect.DEEPSEEK, base_url=upstream.base_url, key_setting="DEEPSEEK_API_KEY", concurrency=500
+    )
+    model = LanguageModel.objects.create(provider=provider, name="deepseek-flash", context_tokens=100_000, thinks=True)
+    return Route.objects.create(name="quick", label="Quick", model=model)
+
+
+@pytest.fixture
+def question(alice: User, route: Route) -> Message:
+    """Alice's first question, with its answer queued."""
+    return asking.start(alice, "What is a monad?", uuid4(), route)
+
+
+@pytest.fixture
+def conversation(question: Message) -> Conversation:
+    return question.conversation
+
+
+@pytest.fixture
+def generation(question: Message) -> Generation:
+    return Generation.objects.get(message__parent=question)
+
+
+@pytest.fixture
+def browser_of_alice(alice: User, client: Client) -> Client:
+    client.force_login(alice)
+    return client
+
+
+@asynccontextmanager
+async def working(count: int = 1) -> AsyncIterator[list[Worker]]:
+    """Workers in this process, told to go at the end."""
+    import asyncio
+
+    workers = [Worker() for _ in range(count)]
+    tasks = [asyncio.create_task(worker.run()) for worker in workers]
+    try:
+        yield workers
+    finally:
+        for worker in workers:
+            worker.leave()
+            worker.leave()
+        await asyncio.gather(*tasks)

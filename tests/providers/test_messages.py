@@ -1,0 +1,25 @@
+"""What travels shows neither keys nor prompts."""
+
+from providers import ChatMessage, ChatRequest, Endpoint, Secret
+
+
+def test_a_secret_is_never_printed() -> None:
+    secret = Secret("sk-1234")
+    endpoint = Endpoint("DeepSeek", "deepseek", "https://api.deepseek.com", secret)
+    for shown in (str(secret), repr(secret), f"{secret}", f"{secret!r}", repr(endpoint), "%s" % secret):
+        assert "1234" not in shown
+    assert secret.reveal() == "sk-1234"
+
+
+def test_a_pasted_line_break_is_not_part_of_a_secret() -> None:
+    assert Secret(" sk-1234\n") == Secret("sk-1234")
+
+
+def test_endpoints_with_other_keys_are_other_endpoints() -> None:
+    one, other = (Endpoint("a", "openai", "http://x", Secret(key)) for key in ("1", "2"))
+    assert one != other
+    assert len({one, other}) == 2
+
+
+def test_a_request_does_not_show_its_prompt() -> None:
+    assert "secret plan" not in repr(ChatRequest("m", (ChatMessage("user", "secret plan", "secret plan"),)))

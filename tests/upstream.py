@@ -1,0 +1,800 @@
+"""A model provider that does as it is told: a real HTTP server that plays scripts of bytes.
+
+It runs in its own thread with its own event loop, so synchronous and asynchronous tests can use it alike:
+
+    with Upstream() as upstream:
+        upstream.play(Script.text("Hello", " world"))           # the next request gets this answer
+        ...                                                       # point the product at upstream.base_url
+        request = upstream.wait_for_request()                     # what arrived
+        assert request.body["model"] == "deepseek-flash"
+
+A fixture is two lines:
+
+    @pytest.fixture
+    def upstream():
+        with Upstream() as upstream:
+            yield upstream
+
+Scripts are immutable; every method returns a longer one.
+
+    Script.text("a", "b")                                  a whole, well-formed answer (usage, finish and [DONE] too)
+    Script().role().reasoning("hm").text_delta("a")        step by step …
+            .gate(gate).comment().pause(0.1)               … waiting for the test, keeping alive, waiting for the clock
+            .finish("stop").done()                         … the end; usage rides on finish, or .usage() alone
+    Script().cut() / .reset() / .stall()                   FIN in the middle, RST, silence until the client hangs up
+    Script.reply(429, headers={"Retry-After": "1"})        any status with any body
+    Script.error(402, "Insufficient Balance")              DeepSeek's error shape
+    Script().raw(b"data: {}\n\n") / .data({...})           any bytes, any event
+
+A gate is how a test decides when an answer goes on; nobody needs to sleep:
+
+    gate = Gate()
+    upstream.play(Script().role().text_delta("a").gate(gate).text_delta("b").finish().done())
+    ...
+    gate.wait_reached()                                    # everything before the gate has been sent
+    gate.open()
+
+Which script a request gets: the first in the queue (`play`), else what `answer_with(function)` returns for the
+recorded request, else `spoken`: what the first word of the last user message asks for.
+
+    !slow 50 800   800 tokens at 50 a second          !stall        one word, then silence
+    !cut 5         FIN after 5 tokens                  !reset 5      RST after 5 tokens
+    !status 402    that status                         !empty        finishes without a word
+    !think         reasoning, then an answer           !code !table !list !demo   Markdown; all take tokens/s
+    anything else  a short friendly answer; requests whose system prompt says "title" get a short title
+
+Every request is recorded: body, headers, when it arrived, what was sent, and when its client hung up
+(`request.wait_closed()` or `await request.closed()`). All times are time.monotonic().
+
+As a process of its own, for browsers and benchmarks: `python -m tests.upstream --port 0 --script "!slow 50 800"`
+prints its base URL. GET /requests there returns what was recorded, as JSON; POST /forget empties it.
+"""
+
+import argparse
+import asyncio
+import contextlib
+import functools
+import json
+import re
+import socket
+import struct
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Self
+
+FINGERPRINT = "fp_9954b31ca7_prod0820_fp8_kvcache_20260402"
+WAIT = 10.0  # seconds that a test waits for something that should have happened long ago
+
+
+class Gate:
+    """Holds an answer back until the test opens it. May be opened before it is reached; stays open."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._open = False
+        self._waiting: list[tuple[asyncio.AbstractEventLoop, asyncio.Event]] = []
+        self._reached = threading.Event()
+
+    def open(self) -> None:
+        with self._lock:
+            self._open = True
+            for loop, event in self._waiting:
+                # The server may be gone already.
+                with contextlib.suppress(RuntimeError):
+                    loop.call_soon_threadsafe(event.set)
+
+    def wait_reached(self, seconds: float = WAIT) -> None:
+        """Block until an answer stands before the gate: everything before it has been sent."""
+        if not self._reached.wait(seconds):
+            raise TimeoutError("No answer came to the gate")
+
+    async def reached(self) -> None:
+        await asyncio.to_thread(self.wait_reached)
+
+    async def pass_through(self) -> None:
+        event = asyncio.Event()
+        with self._lock:
+            if self._open:
+                event.set()
+            self._waiting.append((asyncio.get_running_loop(), event))
+        self._reached.set()
+        await event.wait()
+
+
+# The steps of a script. `Event`s carry a delta or more; they are counted, raw bytes are not.
+
+
+@dataclass(frozen=True)
+class Head:
+    status: int = 200
+    headers: tuple[tuple[str, str], ...] = (("Content-Type", "text/event-stream; charset=utf-8"),)
+    chunked: bool = True
+
+    @property
+    def has_length(self) -> bool:
+        return any(name.lower() == "content-length" for name, _ in self.headers)
+
+
+@dataclass(frozen=True)
+class Raw:
+    body: bytes
+
+
+@dataclass(frozen=True)
+class Event:
+    """One chunk of a completion: a delta, or a finish, or usage alone."""
+
+    delta: tuple[tuple[str, Any], ...] | None = None
+    finish: str | None = None
+    usage: tuple[tuple[str, Any], ...] | None = None
+
+
+@dataclass(frozen=True)
+class Tokens:
+    """Text (or reasoning) at so many tokens a second, kept to the schedule however late a single one is."""
+
+    texts: tuple[str, ...]
+    per_second: float
+    name: str = "content"
+
+
+@dataclass(frozen=True)
+class Wait:
+    gate: Gate
+
+
+@dataclass(frozen=True)
+class Pause:
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Stop:
+    """How the connection ends early."""
+
+    how: str  # "cut": FIN, "reset": RST, "stall": never, "eof": properly, without [DONE]
+
+
+Step = Head | Raw | Event | Tokens | Wait | Pause | Stop
+
+
+@dataclass(frozen=True)
+class Script:
+    """What one answer does, step by step. The head is sent with the first bytes of the body."""
+
+    steps: tuple[Step, ...] = ()
+
+    @classmethod
+    def text(cls, *texts: str, finish: str = "stop") -> "Script":
+        """A whole answer that says this, one delta each."""
+        return cls().role().text_delta(*texts).finish(finish).done()
+
+    @classmethod
+    def thought(cls, reasoning: Sequence[str], texts: Sequence[str]) -> "Script":
+        """A whole answer that thinks first."""
+        return cls().role(reasoning=True).reasoning(*reasoning).text_delta(*texts).finish().done()
+
+    @classmethod
+    def reply(cls, status: int, body: bytes | str = b"", headers: dict[str, str] | None = None) -> "Script":
+        """Any HTTP answer. No Content-Type unless you give one."""
+        body = body.encode() if isinstance(body, str) else body
+        length = {"Content-Length": str(len(body)), **(headers or {})}
+        return cls((Head(status, tuple(length.items()), chunked=False), Raw(body)))
+
+    @classmethod
+    def error(cls, status: int, message: str, kind: str = "invalid_request_error", **headers: str) -> "Script":
+        """DeepSeek's error shape: the code is always the same."""
+        error = {"message": message, "type": kind, "param": None, "code": "invalid_request_error"}
+        names = {name.replace("_", "-"): value for name, value in headers.items()}
+        return cls.reply(status, json.dumps({"error": error}), {"Content-Type": "application/json", **names})
+
+    def then(self, *steps: Step) -> "Script":
+        return Script(self.steps + steps)
+
+    def __add__(self, other: "Script") -> "Script":
+        return Script(self.steps + other.steps)
+
+    def head(self, status: int = 200, *, chunked: bool = True, **headers: str) -> "Script":
+        """Only needed to send the head before anything else, or an unusual one. `Content_Type` sets Content-Type."""
+        named = {name.replace("_", "-"): value for name, value in headers.items()}
+        return self.then(Head(status, tuple({"Content-Type": "text/event-stream", **named}.items()), chunked))
+
+    def role(self, *, reasoning: bool = False) -> "Script":
+        """The first chunk, as DeepSeek sends it."""
+        if reasoning:
+            return self.delta(role="assistant", content=None, reasoning_content="")
+        return self.delta(role="assistant", content="")
+
+    def delta(self, **fields: Any) -> "Script":
+        return self.then(Event(tuple(fields.items())))
+
+    def text_delta(self, *texts: str) -> "Script":
+        return self.then(*(Event((("content", text),)) for text in texts))
+
+    def reasoning(self, *texts: str, name: str = "reasoning_content") -> "Script":
+        return self.then(*(Event((("content", None), (name, text))) for text in texts))
+
+    def tokens(self, texts: Sequence[str], per_second: float, name: str = "content") -> "Script":
+        return self.then(Tokens(tuple(texts), per_second, name))
+
+    def finish(self, reason: str | None = "stop", *, usage: bool = True, **counts: Any) -> "Script":
+        """The last chunk with a choice. Usage rides on it, estimated unless you give counts."""
+        fields = (("content", ""),)
+        return self.then(Event(fields, finish=reason, usage=tuple(counts.items()) if usage else None))
+
+    def usage(self, **counts: Any) -> "Script":
+        """A chunk with usage and no choices, as OpenAI sends it."""
+        return self.then(Event(usage=tuple(counts.items())))
+
+    def done(self) -> "Script":
+        return self.raw(b"data: [DONE]\n\n")
+
+    def data(self, value: Any) -> "Script":
+        """One event with this as JSON."""
+        return self.raw(b"data: " + json.dumps(value, ensure_ascii=False).encode() + b"\n\n")
+
+    def raw(self, body: bytes) -> "Script":
+        """These bytes of the body, sent in one piece."""
+        return self.then(Raw(body))
+
+    def comment(self, text: str = "keep-alive") -> "Script":
+        return self.raw(f": {text}\n\n".encode())
+
+    def gate(self, gate: Gate) -> "Script":
+        return self.then(Wait(gate))
+
+    def pause(self, seconds: float) -> "Script":
+        return self.then(Pause(seconds))
+
+    def cut(self) -> "Script":
+        """FIN, before the body has properly ended."""
+        return self.then(Stop("cut"))
+
+    def reset(self) -> "Script":
+        """RST."""
+        return self.then(Stop("reset"))
+
+    def stall(self) -> "Script":
+        """Silence, until the client hangs up."""
+        return self.then(Stop("stall"))
+
+
+@dataclass
+class Recorded:
+    """A request and what became of its answer. Times are time.monotonic()."""
+
+    number: int
+    method: str
+    path: str
+    headers: dict[str, str]
+    raw: bytes
+    arrived: float
+    bytes_sent: int = 0
+    event_times: list[float] = field(default_factory=list)
+    finished_at: float | None = None
+    closed_at: float | None = None
+    _closed: threading.Event = field(default_factory=threading.Event, repr=False)
+    _finished: threading.Event = field(default_factory=threading.Event, repr=False)
+
+    @functools.cached_property
+    def body(self) -> dict[str, Any]:
+        with contextlib.suppress(ValueError):
+            parsed = json.loads(self.raw)
+            return parsed if isinstance(parsed, dict) else {}
+        return {}
+
+    @property
+    def events_sent(self) -> int:
+        return len(self.event_times)
+
+    @property
+    def hung_up(self) -> bool:
+        """The client left before the script was played to its end."""
+        return self.closed_at is not None and self.finished_at is None
+
+    def says(self, role: str) -> str:
+        """The last message of this role."""
+        found = [message.get("content") for message in self.body.get("messages", []) if message.get("role") == role]
+        return found[-1] if found and isinstance(found[-1], str) else ""
+
+    def wait_closed(self, seconds: float = WAIT) -> float:
+        """Block until the client has closed the connection; the moment it did."""
+        if not self._closed.wait(seconds) or self.closed_at is None:
+            raise TimeoutError("The client did not hang up")
+        return self.closed_at
+
+    async def closed(self, seconds: float = WAIT) -> float:
+        return await asyncio.to_thread(self.wait_closed, seconds)
+
+    def wait_finished(self, seconds: float = WAIT) -> float:
+        """Block until the whole script has been played."""
+        if not self._finished.wait(seconds) or self.finished_at is None:
+            raise TimeoutError("The answer was not played to its end")
+        return self.finished_at
+
+    def has_closed(self) -> None:
+        if self.closed_at is None:
+            self.closed_at = time.monotonic()
+            self._closed.set()
+
+    def has_finished(self) -> None:
+        self.finished_at = time.monotonic()
+        self._finished.set()
+
+    def as_json(self) -> dict[str, Any]:
+        names = ("number", "method", "path", "arrived", "bytes_sent", "event_times", "finished_at", "closed_at")
+        return {"body": self.body, **{name: getattr(self, name) for name in names}}
+
+
+Chooser = Callable[[Recorded], Script | None]
+
+
+class Upstream:
+    """The server. Use it as a context manager; every method may be called from any thread."""
+
+    def __init__(self, *, port: int = 0, host: str = "127.0.0.1", script: str = "") -> None:
+        self._address = (host, port)
+        self._script = script
+        self._queue: deque[Script] = deque()
+        self._chooser: Chooser | None = None
+        self._arrived = threading.Condition()
+        self._requests: list[Recorded] = []
+        self._count = 0
+        self._loop = asyncio.new_event_loop()
+        self._connections: set[Connection] = set()
+        self._thread = threading.Thread(target=self._loop.run_forever, name="upstream", daemon=True)
+        self._server: asyncio.Server | None = None
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        host, port = self._address
+        start = self._loop.create_server(lambda: Connection(self), host, port, backlog=1024)
+        self._server = asyncio.run_coroutine_threadsafe(start, self._loop).result(WAIT)
+        self._address = self._server.sockets[0].getsockname()[:2]
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        asyncio.run_coroutine_threadsafe(self._hang_up(), self._loop).result(WAIT)
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join(WAIT)
+        self._loop.close()
+
+    async def _hang_up(self) -> None:
+        if self._server:
+            self._server.close()
+        players = [player for connection in self._connections if (player := connection.leave())]
+        await asyncio.gather(*players, return_exceptions=True)
+
+    @property
+    def base_url(self) -> str:
+        host, port = self._address
+        return f"http://{host}:{port}"
+
+    def play(self, *scripts: Script) -> None:
+        """The next requests get these answers, in this order."""
+        self._queue.extend(scripts)
+
+    def answer_with(self, chooser: Chooser) -> None:
+        """Ask this function for every request that finds the queue empty. None means the default."""
+        self._chooser = chooser
+
+    @property
+    def requests(self) -> list[Recorded]:
+        """Every completion that was asked for, oldest first."""
+        with self._arrived:
+            return list(self._requests)
+
+    def forget(self) -> None:
+        """Drop what was recorded and what is still queued."""
+        with self._arrived:
+            self._requests.clear()
+            self._queue.clear()
+
+    def wait_for_request(self, number: int = 1, seconds: float = WAIT) -> Recorded:
+        """Block until so many requests have arrived (since the last `forget`); the last of them."""
+        with self._arrived:
+            if not self._arrived.wait_for(lambda: len(self._requests) >= number, seconds):
+                raise TimeoutError(f"Request {number} did not arrive")
+            return self._requests[number - 1]
+
+    async def requested(self, number: int = 1) -> Recorded:
+        return await asyncio.to_thread(self.wait_for_request, number)
+
+    # Called by connections, in the server's thread.
+
+    def joined(self, connection: "Connection") -> None:
+        self._connections.add(connection)
+
+    def left(self, connection: "Connection") -> None:
+        self._connections.discard(connection)
+
+    def script_for(self, request: Recorded) -> Script:
+        if request.path.endswith("/chat/completions"):
+            return self._record(request)
+        if request.path == "/requests":
+            return _json_reply([each.as_json() for each in self.requests])
+        if request.path == "/forget":
+            self.forget()
+            return _json_reply({})
+        if request.path.endswith("/models"):
+            names = ("deepseek-flash", "deepseek-v4-pro")
+            rows = [{"id": name, "object": "model", "owned_by": "deepseek"} for name in names]
+            return _json_reply({"object": "list", "data": rows})
+        return Script.reply(404)
+
+    def _record(self, request: Recorded) -> Script:
+        with self._arrived:
+            self._requests.append(request)
+            script = self._queue.popleft() if self._queue else None
+            self._arrived.notify_all()
+        script = script or (self._chooser(request) if self._chooser else None)
+        return script or spoken(request, default=self._script)
+
+
+class Connection(asyncio.Protocol):
+    """One client's connection: reads requests, plays their scripts, notices when the client leaves."""
+
+    transport: asyncio.Transport
+
+    def __init__(self, upstream: Upstream) -> None:
+        self._upstream = upstream
+        self._received = bytearray()
+        self._request: Recorded | None = None
+        self._player: asyncio.Task[None] | None = None
+        self._writable = asyncio.Event()
+        self._writable.set()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        self.transport = transport
+        transport.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self._upstream.joined(self)
+
+    def data_received(self, data: bytes) -> None:
+        self._received += data
+        self._next_request()
+
+    def eof_received(self) -> bool:
+        self._noticed_leaving()
+        return False
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._noticed_leaving()
+        self._upstream.left(self)
+
+    def pause_writing(self) -> None:
+        self._writable.clear()
+
+    def resume_writing(self) -> None:
+        self._writable.set()
+
+    def leave(self) -> asyncio.Task[None] | None:
+        """The server goes home."""
+        self.transport.abort()
+        if self._player:
+            self._player.cancel()
+        return self._player
+
+    def _noticed_leaving(self) -> None:
+        if self._request:
+            self._request.has_closed()
+        if self._player:
+            self._player.cancel()
+
+    def _next_request(self) -> None:
+        if self._player and not self._player.done():
+            return
+        if request := _parse(self._received):
+            self._request = request
+            self._player = asyncio.get_running_loop().create_task(self._play(request))
+
+    async def _play(self, request: Recorded) -> None:
+        script = self._upstream.script_for(request)
+        if await Player(self, request).play(script):
+            request.has_finished()
+            # A request that was sent too early waits in the buffer.
+            asyncio.get_running_loop().call_soon(self._next_request)
+
+    async def write(self, data: bytes) -> None:
+        await self._writable.wait()
+        self.transport.write(data)
+
+    def reset(self) -> None:
+        linger = struct.pack("ii", 1, 0)
+        self.transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+        self.transport.abort()
+
+
+class Player:
+    """Plays one script on one connection."""
+
+    def __init__(self, connection: Connection, request: Recorded) -> None:
+        self._connection = connection
+        self._request = request
+        self._head: Head | None = None
+        self._tokens = {"content": 0, "reasoning_content": 0}
+        model = request.body.get("model", "deepseek-flash")
+        envelope = {
+            "id": f"930c60df-bf64-41c9-a88e-{id(request) % 16**12:012x}",
+            "object": "chat.completion.chunk",
+            "created": 1785141045,
+            "model": model,
+            "system_fingerprint": FINGERPRINT,
+        }
+        self._envelope = b"data: " + json.dumps(envelope, separators=(",", ":")).encode()[:-1]
+
+    async def play(self, script: Script) -> bool:
+        """True when the answer ended properly and the connection can be used again."""
+        for step in script.steps:
+            if isinstance(step, Stop):
+                return await self._stop(step)
+            await self._step(step)
+        await self._end()
+        return True
+
+    async def _step(self, step: Step) -> None:
+        match step:
+            case Head():
+                await self._send_head(step)
+            case Raw():
+                await self._send(step.body)
+            case Event():
+                await self._send_event(self._chunk(step))
+            case Tokens():
+                await self._send_tokens(step)
+            case Wait():
+                await step.gate.pass_through()
+            case Pause():
+                await asyncio.sleep(step.seconds)
+
+    async def _send_head(self, head: Head) -> None:
+        self._head = head
+        framing = (("Transfer-Encoding", "chunked"),) if head.chunked else ()
+        headers = (*head.headers, *framing, ("x-ds-trace-id", f"trace-{self._request.number}"))
+        lines = [f"HTTP/1.1 {head.status} Scripted", *(f"{name}: {value}" for name, value in headers)]
+        await self._connection.write("\r\n".join([*lines, "", ""]).encode("latin-1"))
+
+    async def _send(self, body: bytes) -> None:
+        if self._head is None:
+            await self._send_head(Head())
+        if not body:
+            return
+        self._request.bytes_sent += len(body)
+        await self._connection.write(self._framed(body))
+
+    def _framed(self, body: bytes) -> bytes:
+        return b"%x\r\n%b\r\n" % (len(body), body) if self._head and self._head.chunked else body
+
+    async def _send_event(self, chunk: bytes) -> None:
+        self._request.event_times.append(time.monotonic())
+        await self._send(chunk)
+
+    async def _send_tokens(self, step: Tokens) -> None:
+        begin = time.monotonic()
+        for index, text in enumerate(step.texts):
+            late = begin + index / step.per_second - time.monotonic() if step.per_second else 0
+            if late > 0:
+                await asyncio.sleep(late)
+            await self._send_event(self._chunk(Event(((step.name, text),))))
+
+    def _chunk(self, event: Event) -> bytes:
+        usage = None if event.usage is None else json.dumps(self._usage(dict(event.usage)))
+        if event.delta is None:
+            return b'%b,"choices":[],"usage":%b}\n\n' % (self._envelope, (usage or "null").encode())
+        delta = dict(event.delta)
+        for name in self._tokens:
+            self._tokens[name] += bool(delta.get(name))
+        choice = f'{{"index":0,"delta":{json.dumps(delta)},"logprobs":null,"finish_reason":{json.dumps(event.finish)}}}'
+        return self._envelope + f',"choices":[{choice}],"usage":{usage or "null"}}}\n\n'.encode()
+
+    def _usage(self, counts: dict[str, Any]) -> dict[str, Any]:
+        """Four characters are a token of the prompt, a delta is a token of the answer, nothing was cached."""
+        if "prompt_tokens" in counts or "completion_tokens" in counts:
+            return counts
+        said = sum(len(str(message.get("content"))) for message in self._request.body.get("messages", []))
+        prompt, reasoning = counts.get("prompt", max(1, said // 4)), self._tokens["reasoning_content"]
+        completion = counts.get("completion", self._tokens["content"] + reasoning)
+        hit = counts.get("cache_hit", 0)
+        details = {"completion_tokens_details": {"reasoning_tokens": counts.get("reasoning", reasoning)}}
+        return {
+            "prompt_tokens": prompt,
+            "completion_tokens": completion,
+            "total_tokens": prompt + completion,
+            "prompt_tokens_details": {"cached_tokens": hit},
+            **(details if reasoning or "reasoning" in counts else {}),
+            "prompt_cache_hit_tokens": hit,
+            "prompt_cache_miss_tokens": prompt - hit,
+        }
+
+    async def _end(self) -> None:
+        if self._head is None:
+            await self._send_head(Head())
+        elif not self._head.chunked and not self._head.has_length:
+            self._connection.transport.close()
+        if self._head and self._head.chunked:
+            await self._connection.write(b"0\r\n\r\n")
+
+    async def _stop(self, step: Stop) -> bool:
+        if step.how == "cut":
+            self._connection.transport.close()
+        elif step.how == "reset":
+            self._connection.reset()
+        else:
+            await asyncio.Event().wait()
+        return False
+
+
+def _parse(received: bytearray) -> Recorded | None:
+    """Take one whole request out of the buffer."""
+    head, blank, rest = bytes(received).partition(b"\r\n\r\n")
+    if not blank:
+        return None
+    first, *lines = head.decode("latin-1").split("\r\n")
+    headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
+    length = int(headers.get("content-length", 0))
+    if len(rest) < length:
+        return None
+    del received[: len(head) + len(blank) + length]
+    method, path, _ = first.split(" ")
+    return Recorded(next(_numbers), method, path, headers, rest[:length], time.monotonic())
+
+
+def _count() -> Iterator[int]:
+    number = 0
+    while True:
+        yield (number := number + 1)
+
+
+_numbers = _count()
+
+
+def _json_reply(value: Any) -> Script:
+    return Script.reply(200, json.dumps(value), {"Content-Type": "application/json"})
+
+
+# What people can ask for in words.
+
+
+def spoken(request: Recorded, default: str = "") -> Script:
+    """The script that the last user message asks for."""
+    if "title" in request.says("system").lower():
+        return Script.text("A", " short", " title")
+    said = request.says("user").strip()
+    word, *arguments = (said if said.startswith("!") else default or said or "hello").split()
+    if word.startswith("!") and word[1:] in COMMANDS:
+        return COMMANDS[word[1:]](*(float(each) for each in arguments if re.fullmatch(r"\d+(\.\d+)?", each)))
+    return Script.text(*tokenized(f"Hello! You said: {said[:200]}"))
+
+
+def tokenized(text: str) -> list[str]:
+    """About what a tokenizer makes of it: words with their space, Chinese in twos, punctuation."""
+    return re.findall(r"[\u2e80-\uffef]{1,2}|\s*[A-Za-z0-9]{1,8}|\s*[^\sA-Za-z0-9]|\s+", text)
+
+
+def _markdown(text: str, per_second: float = 200) -> Script:
+    return Script().role().tokens(tokenized(text), per_second).finish().done()
+
+
+def _slow(per_second: float = 20, count: float = 400) -> Script:
+    words = ["the", "quick", "brown", "fox", "jumps", "over", "a", "lazy", "dog", "and", "then", "reads", "on"]
+    texts = [f"{words[index % len(words)]} " + "\n\n" * (index % 60 == 59) for index in range(int(count))]
+    return Script().role().tokens(texts, per_second).finish().done()
+
+
+def _think(per_second: float = 100) -> Script:
+    thoughts = tokenized("The person wants me to think. Let me compare 9.8 and 9.11: the first is greater.")
+    answer = tokenized("**9.8** is greater than 9.11.")
+    reasoned = Script().role(reasoning=True).tokens(thoughts, per_second, "reasoning_content")
+    return reasoned.tokens(answer, per_second).finish().done()
+
+
+def _before_the_end(count: float = 5) -> Script:
+    return Script().role().text_delta(*(f"word{index} " for index in range(int(count))))
+
+
+def _status(status: float = 500) -> Script:
+    messages = {
+        401: ("Authentication Fails, Your api key: ****0000 is invalid", "authentication_error"),
+        402: ("Insufficient Balance", "unknown_error"),
+        429: ("Your current concurrency is 40, which exceeds your concurrency limit of 39", "rate_limit_error"),
+        503: ("Service is too busy.", "service_unavailable_error"),
+    }
+    message, kind = messages.get(int(status), ("Scripted refusal", "invalid_request_error"))
+    return Script.error(int(status), message, kind)
+
+
+CODE = '''Here is a small program:
+
+```python
+from collections import Counter
+
+
+def most_common(words: list[str], count: int = 3) -> list[tuple[str, int]]:
+    """The words that occur most, with how often."""
+    return Counter(word.lower() for word in words).most_common(count)
+```
+
+Call it with `most_common(text.split())`.
+'''
+
+TABLE = """| Model | Context | Output per 1M |
+|:--|--:|--:|
+| `deepseek-flash` | 1,048,576 | $0.60 |
+| `deepseek-v4-pro` | 1,048,576 | $1.98 |
+
+Both prices are off-peak.
+"""
+
+LIST = "\n".join(f"{number}. Item number {number} says *something* useful." for number in range(1, 41)) + "\n"
+
+DEMO = f"""# Streaming, explained
+
+An answer arrives **token by token**: every piece is _tiny_, and ~~nothing~~ everything counts. 你好,世界! 🚀👩🏽‍💻
+
+## Some code
+
+{CODE}
+## Some numbers
+
+{TABLE}
+## What is left to do
+
+- [x] Read the [documentation](https://api-docs.deepseek.com)
+- [ ] Try it out
+  - nested, with `inline code`
+- [ ] Tell the team
+
+1. First
+2. Second
+
+> A quote that runs over
+> two lines.
+
+The area of a circle is $A = \\pi r^2$, and
+
+$$\\int_0^1 x^2\\,dx = \\frac{{1}}{{3}}$$
+
+中文段落:流式输出让回答逐字出现,读者不必等待。标点符号也要正确显示。
+
+A footnote explains it.[^1] <script>alert("never")</script>
+
+---
+
+[^1]: Footnotes come last.
+"""
+
+COMMANDS: dict[str, Callable[..., Script]] = {
+    "slow": _slow,
+    "think": _think,
+    "status": _status,
+    "stall": lambda *_: _before_the_end(1).stall(),
+    "silence": lambda *_: Script().stall(),
+    "cut": lambda *count: _before_the_end(*count).cut(),
+    "reset": lambda *count: _before_the_end(*count).reset(),
+    "empty": lambda *_: Script().role().finish().done(),
+    "length": lambda *count: _before_the_end(*count).finish("length").done(),
+    "code": lambda *pace: _markdown(CODE, *pace),
+    "table": lambda *pace: _markdown(TABLE, *pace),
+    "list": lambda *pace: _markdown(LIST, *pace),
+    "demo": lambda *pace: _markdown(DEMO, *pace),
+}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="A scripted model provider.")
+    parser.add_argument("--host", default="127.0.0.1")
+    parser.add_argument("--port", type=int, default=0)
+    parser.add_argument("--script", default="", help='for questions without a command of their own: "!slow 50 800"')
+    options = parser.parse_args()
+    script = options.script if options.script.startswith("!") or not options.script else f"!{options.script}"
+    with Upstream(host=options.host, port=options.port, script=script) as upstream:
+        print(upstream.base_url, flush=True)  # noqa: T201  (its caller reads this line)
+        with contextlib.suppress(KeyboardInterrupt):
+            threading.Event().wait()
+
+
+if __name__ == "__main__":
+    main()
