@@ -7,7 +7,6 @@ from typing import Any
 
 from allauth.account.adapter import DefaultAccountAdapter
 from allauth.account.utils import url_str_to_user_pk
-from django.conf import settings
 from django.http import HttpRequest
 from django.utils.http import url_has_allowed_host_and_scheme
 
@@ -24,9 +23,6 @@ class ClosedAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth shi
     def is_safe_url(self, url: str) -> bool:
         """After signing in or out, only paths of ours."""
         return url_has_allowed_host_and_scheme(url, allowed_hosts=None)
-
-    def get_password_change_redirect_url(self, request: HttpRequest) -> str:
-        return str(settings.LOGIN_REDIRECT_URL)
 
     def set_password(self, user: User, password: str) -> None:
         user.set_password(password)

@@ -39,6 +39,7 @@ class AskForLinkForm(forms.ResetPasswordForm):  # type: ignore[misc]  # allauth 
 
 def plain(form: Any) -> None:
     """No placeholder that repeats the label, and no link to a reset page that may not exist."""
+    form.label_suffix = ""
     for name, field in form.fields.items():
         field.widget.attrs.pop("placeholder", None)
         if name in {"password", "oldpassword"}:

@@ -7,7 +7,6 @@ import uuid
 from django.conf import settings
 from django.contrib.auth.models import AbstractBaseUser
 from django.contrib.auth.tokens import PasswordResetTokenGenerator
-from django.core.exceptions import ValidationError
 from django.db.models import F
 from django.urls import reverse
 from django.utils.http import urlsafe_base64_decode, urlsafe_base64_encode
@@ -38,15 +37,15 @@ def make(member: User) -> str:
 
 def address(pk: uuid.UUID, token: str) -> str:
     """Where a link leads. Its host comes from PUBLIC_URL: a Host header is whatever the asker says it is."""
-    uidb64 = urlsafe_base64_encode(str(pk).encode())
+    uidb64 = urlsafe_base64_encode(pk.bytes)
     return settings.PUBLIC_ORIGIN + reverse("welcome", args=[uidb64, token])
 
 
 def member_of(uidb64: str, token: str) -> User | None:
     """Whose link this is, if it still works."""
     try:
-        pk = uuid.UUID(urlsafe_base64_decode(uidb64).decode())
+        pk = uuid.UUID(bytes=urlsafe_base64_decode(uidb64))
         member = User.objects.get(pk=pk, is_active=True)
-    except (ValueError, ValidationError, User.DoesNotExist):
+    except (ValueError, User.DoesNotExist):
         return None
     return member if _tokens.check_token(member, token) else None

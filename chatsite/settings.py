@@ -113,11 +113,11 @@ ACCOUNT_EMAIL_VERIFICATION = "none"  # members are added by an administrator, wh
 ACCOUNT_LOGOUT_ON_GET = False
 ACCOUNT_LOGOUT_REDIRECT_URL = "account_login"
 ACCOUNT_SESSION_REMEMBER = True
-ACCOUNT_PASSWORD_RESET_TOKEN_GENERATOR = "accounts.links.LinkTokens"
+ACCOUNT_PASSWORD_RESET_TOKEN_GENERATOR = "accounts.links.LinkTokens"  # noqa: S105  # a class, no password
 ACCOUNT_EMAIL_UNKNOWN_ACCOUNTS = False  # strangers get no mail from us
 ACCOUNT_EMAIL_SUBJECT_PREFIX = ""  # its default is the Host header
 CAN_MAIL = bool(os.environ.get("EMAIL_URL"))
-# The proxy in front of us appends the client's address to X-Forwarded-For; without one the header is the client's own word.
+# Our proxy appends the client's address to X-Forwarded-For. Without one, that header is the client's own word.
 ALLAUTH_TRUSTED_PROXY_COUNT = 1 if env.flag("BEHIND_PROXY") else 0
 AUTH_PASSWORD_VALIDATORS = [
     {

@@ -84,7 +84,7 @@ def _as_typed(text: str) -> str:
 
 
 def _message(shown: Message, phase: str, reasoning: str, text: str) -> SafeString:
-    return render_to_string(
+    html = render_to_string(
         "conversations/_message.html",
         {
             "message": shown,
@@ -95,6 +95,8 @@ def _message(shown: Message, phase: str, reasoning: str, text: str) -> SafeStrin
             "text": mark_safe(text),  # noqa: S308  # see above
         },
     )
+    # Replacing a message must leave no white space of its own behind; see templatetags/partials.py.
+    return mark_safe(html.strip())  # noqa: S308  # a template made it
 
 
 def growing_answers(messages: Iterable[Message]) -> dict[UUID, GrowingAnswer]:

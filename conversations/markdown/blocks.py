@@ -236,8 +236,7 @@ class Blocks:
             del self.containers[kept:]
 
     def _open(self, start: Start) -> None:
-        self._end_leaf()
-        self._loosen()
+        self._make_room()
         if start.kind == ">":
             self.containers.append(Quote(self._append(Element("<blockquote", "</blockquote>"))))
             return
@@ -256,12 +255,12 @@ class Blocks:
         """The element that new blocks go into."""
         return self.containers[-1].element if self.containers else self.root
 
-    def _loosen(self) -> None:
-        """What comes after a blank line makes the list around it loose."""
-        if self._after_blank:
-            around = [container for container in self.containers if isinstance(container, List)]
-            if around:
-                around[-1].is_loose = True
+    def _make_room(self) -> None:
+        """A new block begins. After a blank line it makes the list around it loose."""
+        self._end_leaf()
+        around = [container for container in self.containers if isinstance(container, List)]
+        if self._after_blank and around:
+            around[-1].is_loose = True
         self._after_blank = False
 
     def _end_leaf(self) -> None:
@@ -269,20 +268,16 @@ class Blocks:
             self.leaf.end()
             self.leaf = None
 
-    def _start(self, leaf: Leaf) -> None:
-        self._end_leaf()
-        self.leaf = leaf
-
     # The deeds.
 
     def _text(self, text: str) -> None:
         if isinstance(self.leaf, Paragraph):
             self.leaf.next_line(text)
             return
-        self._loosen()
+        self._make_room()
         is_bare = len(self.containers) > 1 and isinstance(around := self.containers[-2], List) and not around.is_loose
         lead, text = self._task(text)
-        self._start(Paragraph(self.parent, self.meter, is_bare=is_bare, lead=lead))
+        self.leaf = Paragraph(self.parent, self.meter, is_bare=is_bare, lead=lead)
         self._go_on_with_leaf(text)
 
     def _task(self, text: str) -> tuple[str, str]:
@@ -317,26 +312,25 @@ class Blocks:
         self.leaf = Table(self.parent, self.meter, header, rule)
 
     def _start_heading(self, text: str) -> None:
-        self._loosen()
+        self._make_room()
         mark = lines.HEADING.match(text)
         assert mark
-        self._start(Heading(self.parent, self.meter, len(mark[1])))
+        self.leaf = Heading(self.parent, self.meter, len(mark[1]))
         self._go_on_with_leaf(text[mark.end() :])
 
     def _rule(self, _: str) -> None:
-        self._loosen()
-        self._end_leaf()
+        self._make_room()
         self.parent.children.append("<hr>")
 
     def _start_fence(self, text: str) -> None:
-        self._loosen()
+        self._make_room()
         mark = lines.FENCE.match(text)
         assert mark
-        self._start(Code(self.parent, self.meter, mark[1], text[mark.end() :].strip()))
+        self.leaf = Code(self.parent, self.meter, mark[1], text[mark.end() :].strip())
 
     def _start_indented(self, text: str) -> None:
-        self._loosen()
-        self._start(Code(self.parent, self.meter, "", ""))
+        self._make_room()
+        self.leaf = Code(self.parent, self.meter, "", "")
         self._go_on_with_leaf(text)
 
     def _nothing(self, _: str) -> None:

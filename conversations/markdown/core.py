@@ -72,6 +72,8 @@ def _defused(markdown: str) -> str:
         markdown = _RAW_TAG.sub("<" + _BREAK, markdown)
     if "|" in markdown:
         markdown = _TABLE_RULE.sub(lambda rule: _bounded(rule[0], markdown), markdown)
+    if "$$" in markdown or "\\[" in markdown:
+        markdown = formulas.on_one_line(markdown)
     return _TOO_DEEP.sub(lambda markers: markers[0] + _BREAK, markdown)
 
 

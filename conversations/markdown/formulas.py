@@ -45,6 +45,12 @@ STYLES = {
 }
 
 
+_FENCE = re.compile(r" {0,3}(`{3,}|~{3,})")
+_FORMULA_LINE = re.compile(r"[ ]*(?:(?P<dollars>\$\$)(?!.*\$\$)|\\\[(?!.*\\\]))")
+_COMMENT = re.compile(r"(?<!\\)%.*")
+MOST_LINES = 100
+
+
 class _Hostile(Exception):
     """The MathML has something in it that we do not allow."""
 
@@ -111,3 +117,40 @@ def _refuse_giants(value: str) -> None:
     length = _LENGTH.match(value)
     if length and "%" not in value and abs(float(length[0])) > WIDEST_SPACE_EM:
         raise _Hostile
+
+
+def on_one_line(markdown: str) -> str:
+    """The Markdown with each displayed formula that begins a line on one line: a line of it that starts with + or =
+    would begin a list or a heading instead."""
+    lines = markdown.split("\n")
+    done: list[str] = []
+    fence, number = "", 0
+    while number < len(lines):
+        line, last = lines[number], number
+        fence = _fence_after(fence, line)
+        if not fence and (start := _FORMULA_LINE.match(line)):
+            last = _last_line(lines, number, "$$" if start["dollars"] else "\\]")
+            line = " ".join([line, *(_COMMENT.sub("", part).strip() for part in lines[number + 1 : last + 1])])
+        done.append(line)
+        number = last + 1
+    return "\n".join(done)
+
+
+def _fence_after(fence: str, line: str) -> str:
+    """The open fence, if any, after this line."""
+    mark = _FENCE.match(line)
+    if mark is None:
+        return fence
+    if fence:
+        return "" if mark[1].startswith(fence) and not line.strip(" " + fence[0]) else fence
+    return mark[1]
+
+
+def _last_line(lines: Sequence[str], first: int, end: str) -> int:
+    """The number of the line that ends the formula; the first, if none does."""
+    for number in range(first + 1, min(first + MOST_LINES, len(lines))):
+        if _FENCE.match(lines[number]):
+            break
+        if end in lines[number]:
+            return number
+    return first

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from .formulas import is_money
 
 # How many characters one construct may stay open before it is taken for plain text. Formulas on display may be long.
-LONGEST_OPEN = {"*": 240, "_": 240, "~": 240, "[": 500, "`": 300, "$": 160, "\\(": 400, "$$": 2_500, "\\[": 2_500}
+LONGEST_OPEN = {"*": 240, "_": 240, "~": 240, "[": 200, "](": 500, "`": 300, "$": 160, "\\(": 400, "$$": 2_500, "\\[": 2_500}
 LONGEST_URL = 400
 
 _TOKEN = re.compile(
@@ -28,6 +28,7 @@ _TOKEN = re.compile(
 _URL_TO_BE = re.compile(r"(?:h|ht|htt|https?(?::/?)?|w|ww|www|f|ft|ftp(?::/?)?)\Z", re.I)
 _TARGET = re.compile(r"\((?:[^()\s\\]|\\.|\([^()\s]*\))*(?:\s+(?:\"[^\"]*\"|'[^']*'))?\s*\)")
 _TARGET_TO_BE = re.compile(r"\((?:[^()\s\\]|\\.|\([^()\s]*\)?)*(?:\s+(?:\"[^\"]*\"?|'[^']*'?)?)?\Z")
+_MONEY_TO_BE = re.compile(r"\d[\d.,]{0,20}\s*[A-Za-z]?\Z")
 _ENDS = {"$$": re.compile(r"\$\$"), "\\(": re.compile(r"\\\)"), "\\[": re.compile(r"\\\]")}
 _END_OF_DOLLAR = re.compile(r"(?<![\s\\])\$(?!\d)")
 
@@ -97,6 +98,8 @@ class Reading:
             return ~dollar.start()
         if mark == "$" and (self.text[after].isspace() or is_money(self.text[after : after + 40])):
             return after
+        if mark == "$" and _MONEY_TO_BE.match(self.text, after):
+            return ~dollar.start()
         end = (_ENDS.get(mark) or _END_OF_DOLLAR).search(self.text, after)
         if end and (mark != "$" or end.end() < len(self.text)):
             return end.end()
@@ -158,7 +161,7 @@ class Reading:
 
     def _target_end(self, start: int, label: _Open) -> int:
         """Where the link's target ends that starts here (here, if there is none), or -1 if it still grows."""
-        if self._is_old("[", label.at):
+        if self._is_old("](", label.at):
             return start
         if target := _TARGET.match(self.text, start):
             return target.end()
@@ -202,7 +205,7 @@ class Reading:
             return self.text[start : self._label_end]
         if self._formula_at >= 0:
             fence = "`" * 9
-            return f"{self.text[start : self._formula_at]}{fence} {self.text[self._formula_at :].strip()} {fence}"
+            return f"{self.text[start : self._formula_at]}{fence} {" ".join(self.text[self._formula_at :].split())} {fence}"
         return self.text[start : self._end] + self._closer
 
     def _closed(self, text: str) -> str:

@@ -71,8 +71,7 @@ class Paragraph:
             self._formula_end, line = ("$$" if line[0] == "$" else "\\]"), line[2:]
         if self._formula_end in line or len(self._prose.source) > LONGEST_FORMULA_SOURCE:
             self._formula_end = ""
-        if not self.is_in_formula:
-            self._line = ""
+        self._line = ""
 
     def show(self) -> None:
         """A line that starts like a table waits for the next one."""
@@ -141,8 +140,7 @@ class Code:
         parent.children.append(self._figure)
         self._source = ""
         self._pending = ""
-        self._line_ends = 0
-        self._has_lines = False
+        self._line_ends = -1 if fence else 0  # the fence's own line does not count
 
     def inside(self, rest: str, is_whole: bool) -> str | None:
         """The line of code; None if the line ends the block."""
@@ -165,7 +163,7 @@ class Code:
 
     def add(self, text: str) -> None:
         """More of the line."""
-        self._pending += "\n" * self._line_ends + text
+        self._pending += "\n" * max(self._line_ends, 0) + text
         self._line_ends = 0
 
     def end_line(self) -> None:
@@ -198,8 +196,10 @@ class Table:
         self._meter = meter
         self._classes = [_alignment(cell) for cell in cells_of(rule)]
         head, _, _ = meter.block(f"{header}\n{rule}\n").partition("</table></div>")
-        self._table = Element('<div class="table"', "</table></div>", head.removeprefix('<div class="table">'))
-        parent.children.append(self._table)
+        self._box = Element('<div class="table"', "</div>")
+        self._table = Element("<table", "</table>", head.removeprefix('<div class="table"><table>'))
+        self._box.children.append(self._table)
+        parent.children.append(self._box)
         self._body: Element | None = None
         self._row: Element | None = None
         self._cell: Prose | None = None
@@ -266,7 +266,7 @@ class Table:
     def end(self) -> None:
         """The table is complete."""
         self.end_line()
-        self._table.ended = True
+        self._box.ended = self._table.ended = True
         if self._body:
             self._body.ended = True
 

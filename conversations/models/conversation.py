@@ -71,6 +71,11 @@ class Conversation(models.Model):
     def get_absolute_url(self) -> str:
         return reverse("conversation", args=[self.pk])
 
+    @property
+    def listed_id(self) -> str:
+        """The DOM id of its line in the sidebar."""
+        return f"c-{self.pk}"
+
     def step(self) -> int:
         """The next number of the slow log. Call it with the row lock held, and save `seq`."""
         self.seq += 1

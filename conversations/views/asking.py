@@ -89,17 +89,22 @@ def _asked(
         response = render(request, "conversations/replies.html#started", chat(shown, fresh))
         response["HX-Push-Url"] = address
         return response
-    template = "composer" if was_editing else "asked"
+    template = "composer" if was_editing else "key_and_refusal"
     return render(request, f"conversations/replies.html#{template}", chat(conversation, fresh))
 
 
 def _refused(
-    request: MemberRequest, conversation: Conversation | None, form: QuestionForm, editing: Message | None, *, status: int
+    request: MemberRequest,
+    conversation: Conversation | None,
+    form: QuestionForm,
+    editing: Message | None,
+    *,
+    status: int,
 ) -> HttpResponse:
-    """What was typed stays where it was typed, with the reason beside it. The form gets a key that asked nothing yet."""
+    """What was typed stays where it was typed, with the reason beside it, and a key that has asked nothing yet."""
     form.data = form.data.copy()
     if status == 409:
         form.data["key"] = str(asking.new_key())
     if is_htmx(request):
-        return render(request, "conversations/replies.html#refused", {"form": form}, status=status)
+        return render(request, "conversations/replies.html#key_and_refusal", {"form": form}, status=status)
     return page(request, conversation, form, editing=editing, status=status)

@@ -73,7 +73,9 @@ def test_a_bad_request_is_explained_in_the_providers_own_words(body: str) -> Non
     assert complaint(400, body).sentence == "The provider could not accept the request: Invalid temperature value"
 
 
-@pytest.mark.parametrize("body", ["", "{}", "null", "[1]", "<html>nginx</html>", '{"error":{"message":5}}', "[" * 99999])
+@pytest.mark.parametrize(
+    "body", ["", "{}", "null", "[1]", "<html>nginx</html>", '{"error":{"message":5}}', "[" * 99999]
+)
 def test_a_bad_request_without_words_still_has_a_sentence(body: str) -> None:
     assert complaint(400, body).sentence.startswith("The provider could not accept the request")
 

