@@ -23,7 +23,10 @@ class Provider(models.Model):
     dialect = models.CharField(max_length=20, choices=Dialect, default=Dialect.OPENAI)
     base_url = models.URLField("address", blank=True, help_text="Without an address the provider is not offered.")
     key_setting = models.CharField(
-        "setting with the key", max_length=60, blank=True, help_text="For example DEEPSEEK_API_KEY. Blank: needs no key."
+        "setting with the key",
+        max_length=60,
+        blank=True,
+        help_text="For example DEEPSEEK_API_KEY. Blank: needs no key.",
     )
     concurrency = models.PositiveIntegerField("answers at once", default=16)
     enabled = models.BooleanField(default=True)

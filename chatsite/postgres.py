@@ -168,7 +168,7 @@ class EmbeddedPostgres:
                 time.sleep(1)
                 self._process = None
             if self.pid is None:  # none is running, none is on its way up or down
-                self._disown_stale_pid_file()
+                self._disown_stale_locks()
                 self._process = self._spawn()
                 attempts += 1
             time.sleep(0.02)
@@ -182,12 +182,13 @@ class EmbeddedPostgres:
             return False
         return row is not None and Path(row[0]).samefile(self.where.data)
 
-    def _disown_stale_pid_file(self) -> None:
-        """Let a start succeed though the number in a left-over pid file now belongs to some other program.
+    def _disown_stale_locks(self) -> None:
+        """Let a start succeed though the number in a left-over lock file now belongs to some other program.
 
-        PostgreSQL takes its own parent's number for a stale one. The file itself must stay: by the memory key in it
-        the new server notices helpers of the old one that still write.
+        PostgreSQL takes its own parent's number for a stale one. The pid file must stay: by the memory key in it the
+        new server notices helpers of the old one that still write.
         """
+        (self.where.run / ".s.PGSQL.5432.lock").unlink(missing_ok=True)
         file = self.where.data / "postmaster.pid"
         if file.exists():
             _, _, rest = file.read_text().partition("\n")

@@ -19,7 +19,7 @@ from django.db import transaction
 from django.utils import timezone
 from django.utils.crypto import salted_hmac
 
-from catalog.models import LanguageModel, Route
+from catalog.models import LanguageModel
 from conversations import bus, ending
 from conversations.crossing import Crossing
 from conversations.deeds import deed
@@ -205,7 +205,7 @@ def begin(generation: Generation) -> Brief | None:
 
 
 def _brief(generation: Generation) -> Brief | None:
-    route = Route.objects.select_related("model__provider").filter(pk=generation.route_id).first()
+    route = generation.route
     if route is None or not route.is_ready:
         return None
     model, question = route.model, generation.message.parent

@@ -80,7 +80,7 @@ def _post(
     conversation: Conversation, author: User, text: str, key: UUID, route: Route, parent: Message | None
 ) -> Message:
     """The question's row and its queued answer, with the conversation's lock held."""
-    conversation.asked_at = Now()  # type: ignore[assignment]  # the database's clock
+    conversation.asked_at = Now()  # the database's clock
     conversation.route = route
     question = Message.objects.create(
         id=key,
@@ -166,7 +166,7 @@ def rename(conversation: Conversation, title: str) -> None:
 def delete(conversation: Conversation) -> None:
     """Take it out of sight at once and end its answers. A worker's chores remove the rows soon after."""
     with deed(conversation) as locked:
-        locked.deleted_at = Now()  # type: ignore[assignment]  # the database's clock
+        locked.deleted_at = Now()  # the database's clock
     stop(conversation)
 
 

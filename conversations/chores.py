@@ -20,8 +20,8 @@ def sweep() -> None:
             "DELETE FROM conversations_chunk WHERE (generation_id, seq) IN ("
             " SELECT c.generation_id, c.seq FROM conversations_chunk AS c"
             " LEFT JOIN conversations_generation AS g ON g.id = c.generation_id"
-            " WHERE g.id IS NULL OR g.ended_at < now() - %s LIMIT %s)",
-            [KEEP, BATCH],
+            " WHERE g.id IS NULL OR g.ended_at < now() - make_interval(secs => %s) LIMIT %s)",
+            [KEEP.total_seconds(), BATCH],
         )
     live = Generation.objects.live().values("conversation")
     gone = Conversation.objects.filter(deleted_at__lt=Now() - KEEP).exclude(pk__in=live)[:20]

@@ -19,7 +19,7 @@ LARGEST = 2**62  # a number of the slow log; beyond it a page is making things u
 feed = Feed()  # one per process; its first reader starts it
 
 
-class ConversationConsumer(AsyncWebsocketConsumer):
+class ConversationConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # Channels ships no types
     """Frames for one open page. Its first message says where the page stands, each later one that a frame is in."""
 
     reader: Reader | None = None
@@ -32,9 +32,9 @@ class ConversationConsumer(AsyncWebsocketConsumer):
         elif not await self._may_read():
             await self.close(NOT_YOURS)
 
-    @database_sync_to_async
-    def _may_read(self) -> bool:
-        return Conversation.objects.visible_to(self.scope["user"]).filter(pk=self._conversation_id).exists()
+    async def _may_read(self) -> bool:
+        mine = Conversation.objects.visible_to(self.scope["user"]).filter(pk=self._conversation_id)
+        return await database_sync_to_async(mine.exists, thread_sensitive=False)()  # type: ignore[no-any-return]
 
     @property
     def _conversation_id(self) -> UUID:

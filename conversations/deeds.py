@@ -13,7 +13,7 @@ from conversations.models import Conversation
 
 @contextmanager
 def deed(conversation: Conversation) -> Iterator[Conversation]:
-    """One transaction: the row locked and read anew, its counter stepped, its columns saved, the readers told at commit.
+    """One transaction: the row locked and read anew, its counter stepped, its columns saved, the readers told.
 
     Raises Conversation.DoesNotExist for a deleted one.
     """

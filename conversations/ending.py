@@ -58,7 +58,7 @@ def _close(generation: Generation, outcome: Outcome) -> None:
     generation.error = outcome.error
     generation.epoch += 1  # whoever still writes is refused from here on
     generation.lease_until = None
-    generation.ended_at = Now()  # type: ignore[assignment]  # the database's clock
+    generation.ended_at = Now()  # the database's clock
     for name, value in outcome.facts.items():
         setattr(generation, name, value)
     generation.save(

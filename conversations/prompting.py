@@ -42,7 +42,7 @@ def _upwards(question: Message) -> list[Message]:
 
 def _as_said(message: Message) -> ChatMessage:
     if message.is_answer:
-        # An empty answer (it failed, or was stopped at once) must not be sent as null, nor leave two questions in a row.
+        # An empty answer (it failed, or was stopped at once) must not be null, nor leave two questions in a row.
         return ChatMessage("assistant", message.text or "(no answer)", reasoning=message.reasoning)
     return ChatMessage("user", message.text)
 

@@ -17,6 +17,7 @@ from conversations.markdown import GrowingText, Patch, Place
 from conversations.models import Chunk, Conversation, Generation, Message
 from conversations.models.message import Path
 
+
 @dataclass(frozen=True, slots=True)
 class Standing:
     """How far a page has come with one answer that is being written."""

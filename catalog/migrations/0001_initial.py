@@ -5,53 +5,103 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
-    dependencies = [
-    ]
+    dependencies = []
 
     operations = [
         migrations.CreateModel(
-            name='Provider',
+            name="Provider",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('name', models.SlugField(max_length=40, unique=True)),
-                ('dialect', models.CharField(choices=[('deepseek', 'DeepSeek'), ('openai', 'OpenAI-compatible'), ('llamacpp', 'llama.cpp server')], default='openai', max_length=20)),
-                ('base_url', models.URLField(blank=True, help_text='Without an address the provider is not offered.', verbose_name='address')),
-                ('key_setting', models.CharField(blank=True, help_text='For example DEEPSEEK_API_KEY. Blank: needs no key.', max_length=60, verbose_name='setting with the key')),
-                ('concurrency', models.PositiveIntegerField(default=16, verbose_name='answers at once')),
-                ('enabled', models.BooleanField(default=True)),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("name", models.SlugField(max_length=40, unique=True)),
+                (
+                    "dialect",
+                    models.CharField(
+                        choices=[
+                            ("deepseek", "DeepSeek"),
+                            ("openai", "OpenAI-compatible"),
+                            ("llamacpp", "llama.cpp server"),
+                        ],
+                        default="openai",
+                        max_length=20,
+                    ),
+                ),
+                (
+                    "base_url",
+                    models.URLField(
+                        blank=True, help_text="Without an address the provider is not offered.", verbose_name="address"
+                    ),
+                ),
+                (
+                    "key_setting",
+                    models.CharField(
+                        blank=True,
+                        help_text="For example DEEPSEEK_API_KEY. Blank: needs no key.",
+                        max_length=60,
+                        verbose_name="setting with the key",
+                    ),
+                ),
+                ("concurrency", models.PositiveIntegerField(default=16, verbose_name="answers at once")),
+                ("enabled", models.BooleanField(default=True)),
             ],
         ),
         migrations.CreateModel(
-            name='LanguageModel',
+            name="LanguageModel",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('name', models.CharField(max_length=120, verbose_name='name at the provider')),
-                ('context_tokens', models.PositiveIntegerField(default=8192)),
-                ('output_tokens', models.PositiveIntegerField(default=2048, verbose_name='most tokens of one answer')),
-                ('thinks', models.BooleanField(default=False)),
-                ('provider', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='models', to='catalog.provider')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("name", models.CharField(max_length=120, verbose_name="name at the provider")),
+                ("context_tokens", models.PositiveIntegerField(default=8192)),
+                ("output_tokens", models.PositiveIntegerField(default=2048, verbose_name="most tokens of one answer")),
+                ("thinks", models.BooleanField(default=False)),
+                (
+                    "provider",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="models", to="catalog.provider"
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'model',
+                "verbose_name": "model",
             },
         ),
         migrations.CreateModel(
-            name='Route',
+            name="Route",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('name', models.SlugField(max_length=60, unique=True)),
-                ('label', models.CharField(max_length=60)),
-                ('effort', models.CharField(choices=[('off', 'no thinking'), ('low', 'a little thinking'), ('high', 'thinking'), ('max', 'much thinking')], default='off', max_length=4, verbose_name='thinking')),
-                ('position', models.PositiveSmallIntegerField(default=50, help_text='The first one that is ready is the default.')),
-                ('enabled', models.BooleanField(default=True)),
-                ('model', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='routes', to='catalog.languagemodel')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("name", models.SlugField(max_length=60, unique=True)),
+                ("label", models.CharField(max_length=60)),
+                (
+                    "effort",
+                    models.CharField(
+                        choices=[
+                            ("off", "no thinking"),
+                            ("low", "a little thinking"),
+                            ("high", "thinking"),
+                            ("max", "much thinking"),
+                        ],
+                        default="off",
+                        max_length=4,
+                        verbose_name="thinking",
+                    ),
+                ),
+                (
+                    "position",
+                    models.PositiveSmallIntegerField(
+                        default=50, help_text="The first one that is ready is the default."
+                    ),
+                ),
+                ("enabled", models.BooleanField(default=True)),
+                (
+                    "model",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="routes", to="catalog.languagemodel"
+                    ),
+                ),
             ],
         ),
         migrations.AddConstraint(
-            model_name='languagemodel',
-            constraint=models.UniqueConstraint(fields=('provider', 'name'), name='one_row_per_model_of_a_provider'),
+            model_name="languagemodel",
+            constraint=models.UniqueConstraint(fields=("provider", "name"), name="one_row_per_model_of_a_provider"),
         ),
     ]

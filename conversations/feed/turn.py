@@ -52,8 +52,10 @@ def take_turn(asked: Mapping[UUID, Asked]) -> None:
     for pk, share in asked.items():
         is_gone = pk in wanted and pk not in conversations
         # Most readers of a room stand at one place: its difference is made once.
-        differences = {at: Told(at, is_gone=True) if is_gone else _told(share.room, at, news.get(pk, {}))
-                       for at in set(share.positions)}
+        differences = {
+            at: Told(at, is_gone=True) if is_gone else _told(share.room, at, news.get(pk, {}))
+            for at in set(share.positions)
+        }
         share.told = [differences[at] for at in share.positions]
 
 
@@ -62,7 +64,7 @@ def _is_anyone_behind(share: Asked) -> bool:
 
 
 def _news(share: Asked, conversation: Conversation) -> dict[int, News]:
-    """What pages have to learn, by the number at which they stand; and the room's growing answers brought up to date."""
+    """What pages have to learn, by the number they stand at; the room's growing answers are brought up to date."""
     room = share.room
     behind = {at.seq for at in share.positions if at.seq != conversation.seq or at.standings is None}
     if conversation.seq != room.seq:
@@ -90,7 +92,7 @@ def _read_logs(rooms: Iterable[Room]) -> None:
 
 
 def _told(room: Room, at: Position, news: Mapping[int, News]) -> Told:
-    """The difference between a position and now: what changed in the conversation, and how far its answers have grown."""
+    """The difference between a position and now: what changed in the conversation, and how its answers have grown."""
     frame, shown_whole = "", set()
     if item := _news_for(at, room, news):
         frame = showing.frame(item, room.growing)
@@ -99,7 +101,9 @@ def _told(room: Room, at: Position, news: Mapping[int, News]) -> Told:
     followed = {pk: answer for pk, answer in room.growing.items() if pk in known and pk not in shown_whole}
     patches = [patch for pk, answer in followed.items() for patch in answer.patches(known[pk])]
     standings = {pk: room.growing[pk].standing for pk in (*followed, *shown_whole)}
-    return Told(Position(room.seq if item else at.seq, frozenset(standings.items())), frame + showing.patch_frame(patches))
+    return Told(
+        Position(room.seq if item else at.seq, frozenset(standings.items())), frame + showing.patch_frame(patches)
+    )
 
 
 def _news_for(at: Position, room: Room, news: Mapping[int, News]) -> News | None:

@@ -162,7 +162,9 @@ class Blocks:
     def _indented(self, rest: str, is_in_paragraph: bool) -> "tuple[Callable[[Blocks, str], None], str]":
         return (Blocks._text, rest.lstrip(" ")) if is_in_paragraph else (Blocks._start_indented, rest[4:])
 
-    def _container_start(self, matched: int, rest: str, starts: list[Start], is_whole: bool) -> tuple[Start, str] | None:
+    def _container_start(
+        self, matched: int, rest: str, starts: list[Start], is_whole: bool
+    ) -> tuple[Start, str] | None:
         if len(self.containers) + 2 * len(starts) >= 2 * MOST_LEVELS:
             return None
         if mark := lines.QUOTE.match(rest):
@@ -170,7 +172,11 @@ class Blocks:
         before = lines.indent(rest)
         body = rest[before:]
         item = lines.ITEM.match(body)
-        if item is None or lines.RULE.fullmatch(body) or not self._may_start_item(item[2], body[item.end() :], matched, starts):
+        if (
+            item is None
+            or lines.RULE.fullmatch(body)
+            or not self._may_start_item(item[2], body[item.end() :], matched, starts)
+        ):
             return None
         if not is_whole:
             lines.wait_if_undecided(body)

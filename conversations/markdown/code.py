@@ -91,10 +91,11 @@ def figure(language: str, source: str) -> str:
     return f"{opening(language)}<code>{_coloured(language, source)}</code></pre></figure>"
 
 
-def opening(language: str, attributes: str = "") -> str:
+def opening(language: str) -> str:
     """Everything before the <code> element; a growing block starts with it as well."""
     caption = f"<figcaption><span>{html.escape(display_name(language))}</span>"
-    return f'<figure class="code"{attributes}>{caption}<button type="button" class="copy">Copy</button></figcaption><pre>'
+    button = '<button type="button" class="copy">Copy</button>'
+    return f'<figure class="code">{caption}{button}</figcaption><pre>'
 
 
 def display_name(language: str) -> str:

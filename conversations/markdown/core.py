@@ -1,10 +1,11 @@
-"""A piece of Markdown → safe HTML: defused, given to comrak, rewritten to our own markup, through the gate, formulas put in.
+"""A piece of Markdown → safe HTML: defused, given to comrak, rewritten as our markup, through the gate.
 
 Both ways of showing a text (whole, and while it grows) come through `safe_html`; there is no second way.
 """
 
 import html
 import re
+from collections.abc import Callable
 
 import comrak
 
@@ -62,8 +63,8 @@ def safe_html(markdown: str) -> str:
     raw = comrak.render_markdown(_defused(markdown), extensions, _PARSING, _RENDERING)
     if _BREAK in raw or "%EF%B7%90" in raw:
         raw = _BREAK_IN_HTML.sub("", raw)
-    found: list[str] = []
-    return formulas.put_in(gate.cleaned(_ours(raw, found)), found)
+    rewriting = _Rewriting()
+    return formulas.put_in(gate.cleaned(rewriting.ours(raw)), rewriting.found)
 
 
 def _defused(markdown: str) -> str:
@@ -84,54 +85,74 @@ def _bounded(rule: str, markdown: str) -> str:
 
 # What comrak writes and we want otherwise. Text and attribute values have no < or > in them: comrak escapes them all.
 _THEIRS = re.compile(
-    r"""<pre><code(?:\ class="language-(?P<language>[^"]*)")?[^>]*>(?P<code>[^<]*)</code></pre>
-    |<span\ data-math-style="(?P<style>\w+)">(?P<formula>[^<]*)</span>
+    r"""(?P<code><pre><code(?:\ class="language-(?P<language>[^"]*)")?[^>]*>(?P<source>[^<]*)</code></pre>)
+    |(?P<formula><span\ data-math-style="(?P<style>\w+)">(?P<latex>[^<]*)</span>)
     |(?P<footnote><sup\ class="footnote-ref"><a[^>]*>(?P<number>\d+)</a></sup>)
     |(?P<back>\ ?<a\ href="\#fnref[^>]*\ class="footnote-backref"[^>]*>.*?</a>)
-    |<a\ href="(?P<href>[^"]*)"[^>]*>(?P<label>.*?)</a>
-    |<img\ src="(?P<image>[^"]*)"\ alt="(?P<alt>[^"]*)"[^>]*/>
+    |(?P<link><a\ href="(?P<href>[^"]*)"[^>]*>(?P<label>.*?)</a>)
+    |(?P<image><img\ src="(?P<src>[^"]*)"\ alt="(?P<alt>[^"]*)"[^>]*/>)
     |(?P<table></?table>)
-    |<(?P<cell>t[hd])\ align="(?P<align>\w+)">
-    |<input\ type="checkbox"\ class="task-list-item-checkbox"(?P<done>\ checked="")?\ disabled=""\ />
+    |(?P<cell><(?P<tag>t[hd])\ align="(?P<align>\w+)">)
+    |(?P<task><input\ type="checkbox"\ class="task-list-item-checkbox"(?P<done>\ checked="")?\ disabled=""\ />)
     """,
     re.X | re.S,
 )
-_TABLE = {"<table>": '<div class="table"><table>', "</table>": "</table></div>"}
+_KINDS = ("code", "formula", "footnote", "back", "link", "image", "table", "cell", "task")
 TASK = {False: '<span class="box">\u2610</span>', True: '<span class="box">\u2611</span>'}
 
 
-def _ours(raw: str, found: list[str], *, in_link: bool = False) -> str:
-    def ours(theirs: re.Match[str]) -> str:
-        part = theirs.groupdict()
-        if part["code"] is not None:
-            return _code(part["language"] or "", html.unescape(part["code"]), found)
-        if part["formula"] is not None:
-            return _formula(html.unescape(part["formula"]), part["style"] == "display", found)
-        if part["footnote"]:
-            return f'<sup class="footnote">{part["number"]}</sup>'
-        if part["back"]:
-            return ""
-        if part["href"] is not None:
-            return links.link(html.unescape(part["href"]), _ours(part["label"], found, in_link=True))
-        if part["image"] is not None:
-            return links.image(html.unescape(part["image"]), part["alt"], in_link=in_link)
-        if part["table"]:
-            return _TABLE[part["table"]]
-        if part["cell"]:
-            return f'<{part["cell"]} class="{part["align"]}">'
-        return TASK[bool(part["done"])]
+class _Rewriting:
+    """comrak's HTML as ours. Formulas are only given their places; `found` has them, in order."""
 
-    return _THEIRS.sub(ours, raw)
+    def __init__(self) -> None:
+        self.found: list[str] = []
+        self._is_in_link = False
 
+    def ours(self, raw: str) -> str:
+        """The HTML in our markup, still to go through the gate."""
+        return _THEIRS.sub(self._part, raw)
 
-def _code(language: str, source: str, found: list[str]) -> str:
-    if language == "math":
-        return f"<p>{_formula(source, True, found)}</p>"
-    return code.figure(html.unescape(language), source.removesuffix("\n"))
+    def _part(self, theirs: re.Match[str]) -> str:
+        kind = next(kind for kind in _KINDS if theirs[kind] is not None)
+        write: Callable[[re.Match[str]], str] = getattr(self, f"_{kind}")
+        return write(theirs)
 
+    def _code(self, theirs: re.Match[str]) -> str:
+        language, source = html.unescape(theirs["language"] or ""), html.unescape(theirs["source"])
+        if language == "math":
+            return f"<p>{self._place_of(source, display=True)}</p>"
+        return code.figure(language, source.removesuffix("\n"))
 
-def _formula(source: str, display: bool, found: list[str]) -> str:
-    if not display and formulas.is_money(source):
-        return html.escape(f"${source}$")
-    found.append(formulas.mathml(source, display))
-    return formulas.PLACE.format(len(found) - 1)
+    def _formula(self, theirs: re.Match[str]) -> str:
+        source, display = html.unescape(theirs["latex"]), theirs["style"] == "display"
+        if not display and formulas.is_money(source):
+            return html.escape(f"${source}$")
+        return self._place_of(source, display=display)
+
+    def _place_of(self, source: str, *, display: bool) -> str:
+        self.found.append(formulas.mathml(source, display))
+        return formulas.PLACE.format(len(self.found) - 1)
+
+    def _footnote(self, theirs: re.Match[str]) -> str:
+        return f'<sup class="footnote">{theirs["number"]}</sup>'
+
+    def _back(self, _: re.Match[str]) -> str:
+        return ""
+
+    def _link(self, theirs: re.Match[str]) -> str:
+        self._is_in_link = True
+        label = self.ours(theirs["label"])
+        self._is_in_link = False
+        return links.link(html.unescape(theirs["href"]), label)
+
+    def _image(self, theirs: re.Match[str]) -> str:
+        return links.image(html.unescape(theirs["src"]), theirs["alt"], is_in_link=self._is_in_link)
+
+    def _table(self, theirs: re.Match[str]) -> str:
+        return '<div class="table"><table>' if theirs["table"] == "<table>" else "</table></div>"
+
+    def _cell(self, theirs: re.Match[str]) -> str:
+        return f'<{theirs["tag"]} class="{theirs["align"]}">'
+
+    def _task(self, theirs: re.Match[str]) -> str:
+        return TASK[theirs["done"] is not None]

@@ -19,14 +19,16 @@ _MONEY = re.compile(r"\d[\d.,]*[^\w\\^_{}$=+*/-]*\s+[A-Za-z]{2}")
 
 _TAG = re.compile(r"<(/?)([a-z]+)((?:\s[a-z-]+=\"[^\"<>]*\")*)\s*(/?)>")
 _ATTRIBUTE = re.compile(r"([a-z-]+)=\"([^\"]*)\"")
-_TAGS = frozenset(
+_TAGS = (
     "math mrow mi mn mo ms mtext mspace mfrac msqrt mroot mstyle mpadded mphantom merror msub msup msubsup munder mover"
-    " munderover mmultiscripts mprescripts mtable mtr mtd".split()
+    " munderover mmultiscripts mprescripts mtable mtr mtd"
 )
-_ATTRIBUTES = frozenset(
+_ATTRIBUTES = (
     "accent accentunder columnspan dir display displaystyle fence form largeop linethickness lspace mathvariant maxsize"
-    " minsize movablelimits rowspan rspace scriptlevel separator stretchy symmetric width height depth voffset".split()
+    " minsize movablelimits rowspan rspace scriptlevel separator stretchy symmetric width height depth voffset"
 )
+_ALLOWED_TAGS = frozenset(_TAGS.split())
+_ALLOWED_ATTRIBUTES = frozenset(_ATTRIBUTES.split())
 _VALUE = re.compile(r"[\w.%+ -]{0,32}")
 _LENGTH = re.compile(r"-?\d+(?:\.\d+)?")
 
@@ -51,7 +53,7 @@ _COMMENT = re.compile(r"(?<!\\)%.*")
 MOST_LINES = 100
 
 
-class _Hostile(Exception):
+class _HostileError(Exception):
     """The MathML has something in it that we do not allow."""
 
 
@@ -65,9 +67,9 @@ def mathml(source: str, display: bool) -> str:
     """MathML Core, or the source in <code> if it cannot be converted safely."""
     try:
         if len(source) > LONGEST:
-            raise _Hostile
+            raise _HostileError
         return _TAG.sub(_checked, _well_formed(_CONVERTER.convert_with_local_state(source, displaystyle=display)))
-    except (LatexError, _Hostile):
+    except (LatexError, _HostileError):
         return source_shown(source)
 
 
@@ -83,7 +85,7 @@ def put_in(page: str, found: Sequence[str]) -> str:
 
 def _well_formed(converted: str) -> str:
     if "<" in _TAG.sub("", converted):
-        raise _Hostile
+        raise _HostileError
     return converted
 
 
@@ -91,8 +93,8 @@ def _checked(tag: re.Match[str]) -> str:
     end, name, attributes, empty = tag.groups()
     if name == "menclose":  # \boxed; not in MathML Core
         return "</mrow>" if end else '<mrow class="math-boxed">'
-    if name not in _TAGS:
-        raise _Hostile
+    if name not in _ALLOWED_TAGS:
+        raise _HostileError
     return f"<{end}{name}{_checked_attributes(attributes)}{empty}>"
 
 
@@ -101,7 +103,7 @@ def _checked_attributes(attributes: str) -> str:
     for name, value in _ATTRIBUTE.findall(attributes):
         if name == "style":
             kept.append(_classes(value))
-        elif name in _ATTRIBUTES and _VALUE.fullmatch(value):
+        elif name in _ALLOWED_ATTRIBUTES and _VALUE.fullmatch(value):
             _refuse_giants(value)
             kept.append(f' {name}="{value}"')
     return "".join(kept)
@@ -116,7 +118,7 @@ def _classes(style: str) -> str:
 def _refuse_giants(value: str) -> None:
     length = _LENGTH.match(value)
     if length and "%" not in value and abs(float(length[0])) > WIDEST_SPACE_EM:
-        raise _Hostile
+        raise _HostileError
 
 
 def on_one_line(markdown: str) -> str:

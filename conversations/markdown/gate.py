@@ -4,13 +4,14 @@ import nh3
 from pygments.token import STANDARD_TYPES
 
 CODE_CLASSES = frozenset(STANDARD_TYPES.values()) - {""}
+_TAGS = (
+    "p h1 h2 h3 h4 h5 h6 hr br blockquote ul ol li em strong del code pre a sup span div table thead tbody tr th td"
+    " figure figcaption button section var"
+)
 _ALIGNED = {"class": {"left", "center", "right"}}
 
 _CLEANER = nh3.Cleaner(
-    tags=set(
-        "p h1 h2 h3 h4 h5 h6 hr br blockquote ul ol li em strong del code pre a sup span div table thead tbody tr th td"
-        " figure figcaption button section var".split()
-    ),
+    tags=set(_TAGS.split()),
     clean_content_tags=set(),
     attributes={"a": {"href"}, "ol": {"start"}},
     tag_attribute_values={

@@ -1,4 +1,4 @@
-"""The text of a paragraph, heading or cell while it grows: how much of it is certain, and how the rest looks meanwhile."""
+"""Text of a paragraph, heading or cell that grows: how much of it is certain, and how the rest looks meanwhile."""
 
 import re
 import unicodedata
@@ -7,8 +7,21 @@ from dataclasses import dataclass
 from .formulas import is_money
 
 # How many characters one construct may stay open before it is taken for plain text. Formulas on display may be long.
-LONGEST_OPEN = {"*": 240, "_": 240, "~": 240, "[": 200, "](": 500, "`": 300, "$": 160, "\\(": 400, "$$": 2_500, "\\[": 2_500}
+LONGEST_OPEN = {
+    "*": 240,
+    "_": 240,
+    "~": 240,
+    "[": 200,
+    "](": 500,
+    "`": 300,
+    "$": 160,
+    "\\(": 400,
+    "$$": 2_500,
+    "\\[": 2_500,
+}
 LONGEST_URL = 400
+LONGEST_RUN = 40
+LONGEST_FORMULA_SHOWN = 300  # of an open one, as source; then it waits, and costs nothing more
 
 _TOKEN = re.compile(
     r"""(?P<url>(?:https?://|ftp://|www\.)[^\s<]*)
@@ -83,7 +96,7 @@ class Reading:
         return word.end()
 
     def _code(self, run: re.Match[str]) -> int:
-        if run.end() == len(self.text):
+        if self._may_grow(run):
             return ~run.start()
         end = re.compile(rf"(?<!`){run[0]}(?!`)").search(self.text, run.end())
         if end and end.end() < len(self.text):
@@ -123,7 +136,7 @@ class Reading:
         return ~other.start() if other[0] == "!" and other.end() == len(self.text) else other.end()
 
     def _emphasis(self, run: re.Match[str]) -> int:
-        if run.end() == len(self.text):
+        if self._may_grow(run):
             return ~run.start()
         mark, left = run[0][0], len(run[0])
         opens, closes = self._flanks(run)
@@ -135,9 +148,12 @@ class Reading:
             self._open.append(_Open(mark, left, run.start()))
         return run.end()
 
+    def _may_grow(self, run: re.Match[str]) -> bool:
+        return run.end() == len(self.text) and len(run[0]) < LONGEST_RUN
+
     def _flanks(self, run: re.Match[str]) -> tuple[bool, bool]:
         before = self.text[run.start() - 1] if run.start() else self.before
-        after = self.text[run.end()]
+        after = self.text[run.end() : run.end() + 1] or " "
         opens = not after.isspace() and (not _is_punctuation(after) or not before.isalnum() or _is_wide(before))
         closes = not before.isspace() and (not _is_punctuation(before) or not after.isalnum() or _is_wide(after))
         if run[0][0] == "_":
@@ -189,7 +205,7 @@ class Reading:
             self._open.clear()
 
     def _preview(self) -> str:
-        """The rest, without brackets and targets of open labels, an open formula as code, and all that is open closed."""
+        """The rest: open labels without brackets and target, an open formula as code, all that is open closed."""
         if not self._open:
             return ""
         pieces, start = [], self.certain
@@ -204,8 +220,8 @@ class Reading:
         if self._label_end >= 0:
             return self.text[start : self._label_end]
         if self._formula_at >= 0:
-            fence = "`" * 9
-            return f"{self.text[start : self._formula_at]}{fence} {" ".join(self.text[self._formula_at :].split())} {fence}"
+            source = " ".join(self.text[self._formula_at :][:LONGEST_FORMULA_SHOWN].split())
+            return f"{self.text[start : self._formula_at]}{_CODE} {source} {_CODE}"
         return self.text[start : self._end] + self._closer
 
     def _closed(self, text: str) -> str:
@@ -217,6 +233,7 @@ class Reading:
         return text.rstrip()
 
 
+_CODE = "`" * 9
 _EMPHASIS = {"*", "_", "~"}
 _FORMULAS = {"$", "$$", "\\(", "\\["}
 _READERS = {

@@ -131,7 +131,7 @@ class Code:
 
     def __init__(self, parent: Element, meter: Meter, fence: str, info: str) -> None:
         self.fence = fence
-        self._language = info.split()[0] if info else ""
+        self._language = info.split(maxsplit=1)[0] if info else ""
         self._meter = meter
         opening, _, lead = code.opening(self._language).partition(">")
         self._figure = Element(opening, "</pre></figure>", lead)
@@ -212,13 +212,13 @@ class Table:
             text = text.lstrip(" ").removeprefix("|")
         text = self._pending + text
         self._pending = ""
-        for token in _CELL.findall(text):
-            if token == "|":
+        for piece in _CELL.findall(text):
+            if piece == "|":
                 self._next_cell()
-            elif token == "\\":
-                self._pending = token
+            elif piece == "\\":
+                self._pending = piece
             else:
-                self._go_on_with_cell("|" if token == "\\|" else token)
+                self._go_on_with_cell("|" if piece == "\\|" else piece)
 
     def _start_row(self) -> None:
         if self._body is None:

@@ -12,13 +12,13 @@ def link(url: str, label: str) -> str:
     return f'<a href="{_escaped(url)}">{label}</a>' if _ALLOWED.fullmatch(url) else label
 
 
-def image(url: str, alt: str, *, in_link: bool) -> str:
+def image(url: str, alt: str, *, is_in_link: bool) -> str:
     """A chip that names the image (alt is HTML) and its host, and loads nothing."""
     host = _host(url)
     if not host:
         return alt
     label = f'{alt} <span class="host">{html.escape(host)}</span>'.strip()
-    if in_link:  # no link inside a link
+    if is_in_link:  # no link inside a link
         return f'<span class="image">{label}</span>'
     return f'<a class="image" href="{_escaped(url)}">{label}</a>'
 

@@ -12,9 +12,6 @@ from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
 
-if TYPE_CHECKING:
-    from datetime import datetime
-
 
 class GenerationQuerySet(models.QuerySet["Generation"]):
     def live(self) -> GenerationQuerySet:
@@ -88,13 +85,14 @@ class Generation(models.Model):
         message_id: uuid.UUID
         member_id: uuid.UUID
         route_id: int | None
-        ended_at: datetime | None
 
     class Meta:
         indexes = [
             models.Index(fields=["not_before", "created_at"], name="generations_to_claim", condition=Q(state="queued")),
             models.Index(fields=["lease_until"], name="generations_running", condition=Q(state="running")),
-            models.Index(fields=["conversation"], name="generations_live", condition=Q(state__in=("queued", "running"))),
+            models.Index(
+                fields=["conversation"], name="generations_live", condition=Q(state__in=("queued", "running"))
+            ),
         ]
         constraints = [
             models.CheckConstraint(

@@ -86,7 +86,7 @@ class Path:
         for pk, parent in rows.values_list("pk", "parent_id"):
             self._parents[pk] = parent
             self._children.setdefault(parent, []).append(pk)
-        self.ids = self._up_from(conversation.leaf_id)  # type: ignore[attr-defined]  # Django's own <fk>_id
+        self.ids = self._up_from(conversation.leaf_id)
 
     def _up_from(self, leaf: uuid.UUID | None) -> list[uuid.UUID]:
         ids = []

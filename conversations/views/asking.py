@@ -77,7 +77,12 @@ def _posted(
 
 
 def _asked(
-    request: MemberRequest, conversation: Conversation | None, question: Message, form: QuestionForm, *, was_editing: bool
+    request: MemberRequest,
+    conversation: Conversation | None,
+    question: Message,
+    form: QuestionForm,
+    *,
+    was_editing: bool,
 ) -> HttpResponse:
     """The question is posted: a fresh composer, and for a new conversation its page in place of the empty one."""
     address = question.conversation.get_absolute_url()
@@ -102,9 +107,8 @@ def _refused(
     status: int,
 ) -> HttpResponse:
     """What was typed stays where it was typed, with the reason beside it, and a key that has asked nothing yet."""
-    form.data = form.data.copy()
     if status == 409:
-        form.data["key"] = str(asking.new_key())
+        form.data = {**form.data, "key": str(asking.new_key())}
     if is_htmx(request):
         return render(request, "conversations/replies.html#key_and_refusal", {"form": form}, status=status)
     return page(request, conversation, form, editing=editing, status=status)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
-from django.http import HttpRequest, HttpResponse
+from django.contrib.messages import get_messages
+from django.http import HttpResponse
 from django.shortcuts import render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
@@ -45,13 +46,18 @@ def page(
 ) -> HttpResponse:
     """The whole page: sidebar, the conversation if there is one, and the composer."""
     mine = Conversation.objects.visible_to(request.user).latest_first()[:LISTED]
-    context = chat(shown, form, editing=editing) | {"conversations": mine}
+    context = chat(shown, form, editing=editing) | {"conversations": mine, "notices": get_messages(request)}
     return render(request, "conversations/detail.html", context, status=status)
 
 
 def chat(shown: Conversation | None, form: QuestionForm, *, editing: Message | None = None) -> dict[str, Any]:
     """What the conversation's part of the page is made of. `shown` was read before its messages, see showing.news."""
-    context = {"conversation": shown, "form": form, "editing": editing, "routes": Route.objects.offered()}
+    context: dict[str, Any] = {
+        "conversation": shown,
+        "form": form,
+        "editing": editing,
+        "routes": Route.objects.offered(),
+    }
     if shown:
         messages = Path(shown).messages()
         growing = showing.growing_answers(messages)
@@ -62,15 +68,15 @@ def chat(shown: Conversation | None, form: QuestionForm, *, editing: Message | N
 @require_safe
 @never_cache
 @member_only
-def news(request: HttpRequest, conversation_id: UUID) -> HttpResponse:
+def news(request: MemberRequest, conversation_id: UUID) -> HttpResponse:
     """What a page whose socket is blocked asks every two seconds; 204 when there is nothing."""
-    found = conversation_of(request, conversation_id)  # type: ignore[arg-type]
+    found = conversation_of(request, conversation_id)
     told = showing.news(found, _seq(request))
     if told.is_nothing:
         return HttpResponse(status=204)
     return HttpResponse(showing.frame(told, showing.growing_answers(told.messages)))
 
 
-def _seq(request: HttpRequest) -> int:
+def _seq(request: MemberRequest) -> int:
     raw = request.GET.get("seq", "")
     return int(raw) if raw.isascii() and raw.isdigit() and len(raw) < 18 else -1

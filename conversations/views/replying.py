@@ -21,7 +21,7 @@ type View = Callable[..., HttpResponse]
 class MemberRequest(HttpRequest):
     """A request of somebody who is signed in."""
 
-    user: User  # type: ignore[assignment]  # `member_only` has looked
+    user: User  # `member_only` has looked
     htmx: HtmxDetails
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from uuid import uuid4
@@ -39,7 +40,11 @@ def upstream() -> Iterator[Upstream]:
 def route(transactional_db: None, upstream: Upstream, settings: pytest.FixtureRequest) -> Route:
     settings.DEEPSEEK_API_KEY = "sk-0123456789abcdef"  # type: ignore[attr-defined]
     provider = Provider.objects.create(
-        name="deepseek", dialect=Dialect.DEEPSEEK, base_url=upstream.base_url, key_setting="DEEPSEEK_API_KEY", concurrency=500
+        name="deepseek",
+        dialect=Dialect.DEEPSEEK,
+        base_url=upstream.base_url,
+        key_setting="DEEPSEEK_API_KEY",
+        concurrency=500,
     )
     model = LanguageModel.objects.create(provider=provider, name="deepseek-flash", context_tokens=100_000, thinks=True)
     return Route.objects.create(name="quick", label="Quick", model=model)
@@ -70,8 +75,6 @@ def browser_of_alice(alice: User, client: Client) -> Client:
 @asynccontextmanager
 async def working(count: int = 1) -> AsyncIterator[list[Worker]]:
     """Workers in this process, told to go at the end."""
-    import asyncio
-
     workers = [Worker() for _ in range(count)]
     tasks = [asyncio.create_task(worker.run()) for worker in workers]
     try:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import time
 
-import pytest
 from asgiref.sync import sync_to_async
 
 from conversations.models import Conversation, Generation, Message

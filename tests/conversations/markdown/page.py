@@ -10,12 +10,75 @@ from conversations.markdown import Patch
 
 VOID = {"br", "hr"}
 MATHML_VOID = {"mspace", "mprescripts"}
-BLOCKS = {*"p div ul ol li table figure blockquote section h1 h2 h3 h4 h5 h6 pre hr".split()}
+BLOCKS = {
+    *[
+        "p",
+        "div",
+        "ul",
+        "ol",
+        "li",
+        "table",
+        "figure",
+        "blockquote",
+        "section",
+        "h1",
+        "h2",
+        "h3",
+        "h4",
+        "h5",
+        "h6",
+        "pre",
+        "hr",
+    ]
+}
 NOT_IN = {"p": BLOCKS, "a": {"a", *BLOCKS}, "span": BLOCKS, "h1": BLOCKS, "button": {"a", "button", *BLOCKS}}
 TAGS = BLOCKS | {
-    *"a br button code del em figcaption i span strong sup tbody td th thead tr".split(),
-    *"math mrow mi mn mo ms mtext mspace mfrac msqrt mroot mstyle mpadded mphantom merror msub msup msubsup munder"
-    " mover munderover mmultiscripts mprescripts mtable mtr mtd".split(),
+    *[
+        "a",
+        "br",
+        "button",
+        "code",
+        "del",
+        "em",
+        "figcaption",
+        "i",
+        "span",
+        "strong",
+        "sup",
+        "tbody",
+        "td",
+        "th",
+        "thead",
+        "tr",
+    ],
+    *[
+        "math",
+        "mrow",
+        "mi",
+        "mn",
+        "mo",
+        "ms",
+        "mtext",
+        "mspace",
+        "mfrac",
+        "msqrt",
+        "mroot",
+        "mstyle",
+        "mpadded",
+        "mphantom",
+        "merror",
+        "msub",
+        "msup",
+        "msubsup",
+        "munder",
+        "mover",
+        "munderover",
+        "mmultiscripts",
+        "mprescripts",
+        "mtable",
+        "mtr",
+        "mtd",
+    ],
 }
 ATTRIBUTES = {"a": {"href", "class", "rel", "target"}, "ol": {"start"}, "button": {"type", "class"}}
 MARKERS = ("<hx-", "<head", "<template", "<script", "<title")
@@ -43,7 +106,9 @@ class Node:
         return "".join(child if isinstance(child, str) else child.text for child in self.children)
 
     def html(self) -> str:
-        inner = "".join(escape(child, quote=False) if isinstance(child, str) else child.html() for child in self.children)
+        inner = "".join(
+            escape(child, quote=False) if isinstance(child, str) else child.html() for child in self.children
+        )
         attributes = "".join(f' {name}="{escape(value)}"' for name, value in sorted(self.attributes.items()))
         return f"<{self.tag}{attributes}>{inner}</{self.tag}>"
 

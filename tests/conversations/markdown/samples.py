@@ -95,7 +95,7 @@ ATTACKS = [
     "<textarea>",
     "<plaintext>",
     '<svg><title><a id="</title><img src=x onerror=alert(1)>">',
-    "```../../etc\nx\n```\n\n```text/html\n<b>\n```\n\n```mermaid\nclick A \"javascript:alert(1)\"\n```\n\n```svg\n<svg onload=x>\n```",
+    '```../../etc\nx\n```\n\n```text/html\n<b>\n```\n\n```mermaid\nclick A "javascript:alert(1)"\n```\n\n```svg\n<svg onload=x>\n```',
     '```py" onclick="x\nx\n```\n\n``` <hx-partial>\nx\n```\n\n~~~ <script>\nx\n~~~',
     "[a](javascript:alert(1)) [a](JaVaScRiPt&colon;alert(1)) [a](java\nscript:x) [a](\x01javascript:x)",
     "[a](data:text/html;base64,PHNjcmlwdD4=) [a](vbscript:x) <javascript:alert(1)>",

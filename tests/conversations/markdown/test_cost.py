@@ -2,7 +2,6 @@
 
 import random
 from dataclasses import dataclass
-from itertools import islice, cycle
 
 import pytest
 
@@ -11,7 +10,28 @@ from conversations.markdown import GrowingText, render
 CHARACTERS_A_TOKEN = 4.5
 TOKENS_A_TICK = 8
 WRAPPER = 60
-WORDS = "the quick brown fox jumps over a lazy dog while seven wizards brew potent tea for every guest in town".split()
+WORDS = [
+    "the",
+    "quick",
+    "brown",
+    "fox",
+    "jumps",
+    "over",
+    "a",
+    "lazy",
+    "dog",
+    "while",
+    "seven",
+    "wizards",
+    "brew",
+    "potent",
+    "tea",
+    "for",
+    "every",
+    "guest",
+    "in",
+    "town",
+]
 
 
 @dataclass
@@ -69,20 +89,34 @@ SHAPES = {
     "one paragraph": lambda n, w: sentence(w) + ". ",
     "one paragraph in lines": lambda n, w: sentence(w) + ".\n",
     "one block of code": lambda n, w: ("```text\n" if n == 0 else "") + f"    {sentence(w)}(x < {n})\n",
-    "one block of python": lambda n, w: ("```python\n" if n == 0 else "") + f"    value_{n} = call({n}, \"{sentence(w, 2, 4)}\")\n",
+    "one block of python": lambda n, w: (
+        ("```python\n" if n == 0 else "") + f'    value_{n} = call({n}, "{sentence(w, 2, 4)}")\n'
+    ),
     "one list": lambda n, w: f"- {sentence(w)}\n",
     "one list of short items": lambda n, w: f"- {sentence(w, 2, 5)}\n",
     "one loose list": lambda n, w: f"- {sentence(w)}\n\n",
-    "one numbered list with bullets in it": lambda n, w: f"{n + 1}. **{sentence(w, 2, 3)}**: {sentence(w)}\n   - {sentence(w)}\n   - {sentence(w)}\n",
+    "one numbered list with bullets in it": lambda n, w: (
+        f"{n + 1}. **{sentence(w, 2, 3)}**: {sentence(w)}\n   - {sentence(w)}\n   - {sentence(w)}\n"
+    ),
     "one huge item": lambda n, w: ("- " if n == 0 else "") + sentence(w) + ". ",
     "one huge item of paragraphs": lambda n, w: ("- " if n == 0 else "  ") + sentence(w) + ".\n\n",
-    "one table": lambda n, w: ("| a | b | c |\n|---|---|---|\n" if n == 0 else "") + f"| {n} | {sentence(w, 2, 4)} | {sentence(w, 3, 6)} |\n",
-    "one table of small cells": lambda n, w: ("| a | b | c | d |\n|---|---|---|---|\n" if n == 0 else "") + f"| {n} | {n * 7} | x{n} | {w.choice(WORDS)} |\n",
+    "one table": lambda n, w: (
+        ("| a | b | c |\n|---|---|---|\n" if n == 0 else "") + f"| {n} | {sentence(w, 2, 4)} | {sentence(w, 3, 6)} |\n"
+    ),
+    "one table of small cells": lambda n, w: (
+        ("| a | b | c | d |\n|---|---|---|---|\n" if n == 0 else "") + f"| {n} | {n * 7} | x{n} | {w.choice(WORDS)} |\n"
+    ),
     "one quote": lambda n, w: f"> {sentence(w)}\n",
-    "prose with markup": lambda n, w: f"{sentence(w)} **{sentence(w, 2, 3)}** and `{w.choice(WORDS)}()` [{sentence(w, 1, 3)}](https://example.org/{n}). ",
+    "prose with markup": lambda n, w: (
+        f"{sentence(w)} **{sentence(w, 2, 3)}** and `{w.choice(WORDS)}()` [{sentence(w, 1, 3)}](https://example.org/{n}). "
+    ),
     "prose with formulas": lambda n, w: f"{sentence(w)} $x_{{{n}}}^2 + y$ ",
-    "chinese": lambda n, w: "这是一个没有空格的很长的段落" + w.choice("的一是在不了有和人这中大为上个国我以要他") + "，" ,
-    "chinese with bold": lambda n, w: "这是一个没有空格的很长的段落**重点" + w.choice("的一是在不了有和人这中大为上个国") + "**，" ,
+    "chinese": lambda n, w: (
+        "这是一个没有空格的很长的段落" + w.choice("的一是在不了有和人这中大为上个国我以要他") + "，"
+    ),
+    "chinese with bold": lambda n, w: (
+        "这是一个没有空格的很长的段落**重点" + w.choice("的一是在不了有和人这中大为上个国") + "**，"
+    ),
     "stray star": lambda n, w: ("*" if n == 0 else "") + sentence(w) + ". ",
     "stray backtick": lambda n, w: ("`" if n == 0 else "") + sentence(w) + ". ",
     "stray bracket": lambda n, w: ("[" if n == 0 else "") + sentence(w) + ". ",
@@ -98,7 +132,10 @@ SHAPES = {
 @pytest.mark.parametrize("shape", SHAPES)
 def test_an_answer_of_one_shape_costs_as_much_at_its_end_as_at_its_start(shape: str, tokens: int) -> None:
     cost = cost_of(long(SHAPES[shape], tokens))
-    print(f"{shape:40} {tokens:6} {cost.ratio:.2f} sent x{cost.growth(cost.sent):.2f} parsed x{cost.growth(cost.parsed):.2f}", sum(cost.parsed)/(tokens*4.5))
+    print(
+        f"{shape:40} {tokens:6} {cost.ratio:.2f} sent x{cost.growth(cost.sent):.2f} parsed x{cost.growth(cost.parsed):.2f}",
+        sum(cost.parsed) / (tokens * 4.5),
+    )
     assert cost.ratio <= 3
     assert cost.growth(cost.sent) <= 1.5
     assert cost.growth(cost.parsed) <= 1.5

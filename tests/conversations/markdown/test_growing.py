@@ -11,9 +11,75 @@ from tests.conversations.markdown.page import Page, assert_safe
 from tests.conversations.markdown.samples import ATTACKS, SAMPLES
 
 PIECES = [
-    *"a bc def 中文 。 word 7 $ $$ ` `` ``` * ** _ ~~ [ ] ( ) ![ ]( http://x.y/ www. < > <b> & &amp; \\ \\( \\) \\[ \\] | : - + #".split(),
-    *[" ", "  ", "    ", "\n", "\n\n", "\n- ", "\n  - ", "\n1. ", "\n> ", "\n# ", "\n```py\n", "\n```\n", "\n---\n", "\n===\n"],
-    *["\n| a | b |\n|---|---|\n", "| 1 | 2 |\n", "\n$$\n", "- [ ] x", "**bold** ", "`code` ", "[l](http://x) ", "$x^2$ ", "\r\n", "\t"],
+    *[
+        "a",
+        "bc",
+        "def",
+        "中文",
+        "。",
+        "word",
+        "7",
+        "$",
+        "$$",
+        "`",
+        "``",
+        "```",
+        "*",
+        "**",
+        "_",
+        "~~",
+        "[",
+        "]",
+        "(",
+        ")",
+        "![",
+        "](",
+        "http://x.y/",
+        "www.",
+        "<",
+        ">",
+        "<b>",
+        "&",
+        "&amp;",
+        "\\",
+        "\\(",
+        "\\)",
+        "\\[",
+        "\\]",
+        "|",
+        ":",
+        "-",
+        "+",
+        "#",
+    ],
+    *[
+        " ",
+        "  ",
+        "    ",
+        "\n",
+        "\n\n",
+        "\n- ",
+        "\n  - ",
+        "\n1. ",
+        "\n> ",
+        "\n# ",
+        "\n```py\n",
+        "\n```\n",
+        "\n---\n",
+        "\n===\n",
+    ],
+    *[
+        "\n| a | b |\n|---|---|\n",
+        "| 1 | 2 |\n",
+        "\n$$\n",
+        "- [ ] x",
+        "**bold** ",
+        "`code` ",
+        "[l](http://x) ",
+        "$x^2$ ",
+        "\r\n",
+        "\t",
+    ],
 ]
 texts = st.lists(st.sampled_from(PIECES), max_size=40).map("".join)
 
@@ -48,7 +114,7 @@ def follow(text: str, seed: int, longest: int) -> None:
 
 
 @given(texts, st.integers(0, 1_000), st.sampled_from([1, 3, 12, 80]))
-@example("[a](http://x/ \"<hx-partial id=composer>\")", 0, 1)
+@example('[a](http://x/ "<hx-partial id=composer>")', 0, 1)
 @settings(max_examples=400, deadline=None)
 def test_every_reader_comes_to_the_same_page_from_wherever_he_stood(text: str, seed: int, longest: int) -> None:
     follow(text, seed, longest)

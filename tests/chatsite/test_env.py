@@ -1,0 +1,102 @@
+"""A wrong setting stops the start with one sentence that says what to set."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from django.core.exceptions import ImproperlyConfigured
+
+from chatsite import env
+from tests.chatsite.processes import ROOT
+
+HERE = "http://127.0.0.1:8000"
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "chat.example.org",
+        "ftp://chat.example.org",
+        "https://",
+        "https://h/chat",
+        "https://u@h",
+        "https://h:x",
+        "http://[",
+    ],
+)
+def test_a_public_url_is_a_scheme_and_a_host(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PUBLIC_URL", url)
+    with pytest.raises(ImproperlyConfigured, match="PUBLIC_URL must be a scheme and a host"):
+        env.public_url(HERE)
+
+
+def test_a_public_url_may_end_with_a_slash_and_be_left_empty(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PUBLIC_URL", "https://chat.example.org/")
+    assert env.public_url(HERE).hostname == "chat.example.org"
+    monkeypatch.setenv("PUBLIC_URL", "")
+    assert env.public_url(HERE).port == 8000
+
+
+@pytest.mark.parametrize("url", ["sqlite:///chat.db", "postgres://host:5432", "chat", "postgres://h:port/chat"])
+def test_a_database_url_names_a_postgres_database(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DATABASE_URL", url)
+    with pytest.raises(ImproperlyConfigured, match="DATABASE_URL must look like postgres://"):
+        env.database("postgres:///chat")
+
+
+def test_a_short_secret_key_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("SECRET_KEY", "short")
+    with pytest.raises(ImproperlyConfigured, match="SECRET_KEY must have 32 characters or more"):
+        env.secret_key(tmp_path / "key")
+
+
+def test_a_secret_key_is_made_once_and_is_its_owners_alone(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.delenv("SECRET_KEY", raising=False)
+    file = tmp_path / "var" / "secret_key"
+    key = env.secret_key(file)
+    assert len(key) > 50
+    assert env.secret_key(file) == key
+    assert file.stat().st_mode & 0o777 == 0o600
+
+
+def test_a_secret_key_that_cannot_be_kept_is_asked_for(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.delenv("SECRET_KEY", raising=False)
+    (tmp_path / "secret_key").mkdir()
+    with pytest.raises(ImproperlyConfigured, match="set SECRET_KEY"):
+        env.secret_key(tmp_path / "secret_key")
+
+
+@pytest.mark.parametrize("raw", ["0", "65536", "-1", "http", "80.5"])
+def test_a_port_is_a_number_that_a_port_can_have(raw: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PORT", raw)
+    with pytest.raises(ImproperlyConfigured, match="PORT must be a number from 1 to 65535"):
+        env.port("PORT", 8000)
+
+
+def test_numbers_and_flags_say_what_they_want(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LEASE_SECONDS", "soon")
+    with pytest.raises(ImproperlyConfigured, match="LEASE_SECONDS must be a number"):
+        env.number("LEASE_SECONDS", 15)
+    monkeypatch.setenv("BEHIND_PROXY", "perhaps")
+    with pytest.raises(ImproperlyConfigured, match="BEHIND_PROXY must be 1 or 0"):
+        env.flag("BEHIND_PROXY")
+
+
+def test_mail_needs_an_address_to_go_through(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("EMAIL_URL", "pigeon://host")
+    with pytest.raises(ImproperlyConfigured, match="EMAIL_URL must look like"):
+        env.email()
+
+
+@pytest.mark.parametrize("command", ["up", "web", "worker", "prepare", "migrate"])
+def test_every_command_ends_with_that_sentence_alone(command: str) -> None:
+    environment = os.environ | {"PUBLIC_URL": "chat.example.org"}
+    ended = subprocess.run(
+        [sys.executable, "manage.py", command], cwd=ROOT, env=environment, capture_output=True, text=True, check=False
+    )
+    assert ended.returncode != 0
+    assert ended.stderr == "PUBLIC_URL must be a scheme and a host without a path: https://chat.example.org\n"
