@@ -66,15 +66,12 @@ class RouteQuerySet(models.QuerySet["Route"]):
         """The routes whose provider is ready, best first."""
         return [r for r in self.select_related("model__provider").order_by("position", "pk") if r.is_ready]
 
-    def default(self) -> Route:
-        """The first route on offer. Raises NoRouteError."""
-        for route in self.offered():
-            return route
-        raise NoRouteError
-
     def named(self, name: str) -> Route:
         """The route a member chose, or the default when it is gone. Raises NoRouteError."""
-        return next((route for route in self.offered() if route.name == name), None) or self.default()
+        offered = self.offered()
+        if not offered:
+            raise NoRouteError
+        return next((route for route in offered if route.name == name), offered[0])
 
 
 class NoRouteError(Exception):

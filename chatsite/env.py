@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import secrets
+import tempfile
+from contextlib import suppress
 from pathlib import Path
 from urllib.parse import SplitResult, urlsplit
 
@@ -55,16 +57,21 @@ def secret_key(file: Path) -> str:
         if len(key) < 32:
             raise ImproperlyConfigured("SECRET_KEY must have 32 characters or more; unset, one is made and kept.")
         return key
-    file.parent.mkdir(parents=True, exist_ok=True)
     try:
-        # "x" decides which of two starting processes makes it; the other one reads.
-        with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as new:
-            new.write(secrets.token_urlsafe(50))
-    except FileExistsError:
-        pass
+        file.parent.mkdir(parents=True, exist_ok=True)
+        if not file.exists():
+            _make_secret(file)
+        return file.read_text()
     except OSError as error:
-        raise ImproperlyConfigured(f"SECRET_KEY is unset and {file} can't be written: set SECRET_KEY.") from error
-    return file.read_text()
+        raise ImproperlyConfigured(f"SECRET_KEY is unset and {file} can't be kept: set SECRET_KEY.") from error
+
+
+def _make_secret(file: Path) -> None:
+    # Written aside and linked whole: of two starting processes one makes it, and the other never reads half of it.
+    with tempfile.NamedTemporaryFile("w", dir=file.parent) as new, suppress(FileExistsError):  # readable by us alone
+        new.write(secrets.token_urlsafe(50))
+        new.flush()
+        os.link(new.name, file)
 
 
 def flag(name: str) -> bool:

@@ -235,7 +235,7 @@ class EmbeddedPostgres:
         installed = Path(spec.origin).parent / "pginstall18"
         if _owner().is_us or _open_to_all(installed / "bin"):
             return installed / "bin" / name
-        return _copied(installed, self.where.home / "pginstall18") / "bin" / name
+        return _copied(installed, self.where.home / "programs") / "bin" / name
 
 
 @dataclass(frozen=True)
@@ -283,14 +283,18 @@ def _make_private_folder(folder: Path) -> None:
     folder.chmod(0o700)
 
 
-def _copied(tree: Path, copy: Path) -> Path:
-    if not copy.exists() or copy.stat().st_mtime < tree.stat().st_mtime:
-        unfinished = copy.with_suffix(".new")
+def _copied(installed: Path, folder: Path) -> Path:
+    """The programs and the libraries beside their package, which they find by where they lie to each other."""
+    copy = folder / installed.parent.name / installed.name
+    if not copy.exists() or copy.stat().st_mtime < installed.stat().st_mtime:
+        unfinished = folder.with_suffix(".new")
         shutil.rmtree(unfinished, ignore_errors=True)
-        shutil.copytree(tree, unfinished, symlinks=True, ignore=shutil.ignore_patterns("include", "*.a"))
-        shutil.rmtree(copy, ignore_errors=True)
-        unfinished.rename(copy)
-        os.utime(copy)
+        for tree in filter(Path.exists, (installed, installed.parent.with_suffix(".libs"))):
+            target = unfinished / tree.relative_to(installed.parent.parent)
+            shutil.copytree(tree, target, symlinks=True, ignore=shutil.ignore_patterns("include", "*.a"))
+        os.utime(unfinished / copy.relative_to(folder))
+        shutil.rmtree(folder, ignore_errors=True)
+        unfinished.rename(folder)
     return copy
 
 

@@ -146,6 +146,7 @@ SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE
 SESSION_COOKIE_NAME = "__Host-session" if SECURE else "session"
 CSRF_COOKIE_NAME = "__Host-csrf" if SECURE else "csrf"
 SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
+CSRF_FAILURE_VIEW = "conversations.views.replying.form_too_old"
 CSRF_COOKIE_HTTPONLY = False  # the page's script sends it as a header
 SECURE_SSL_REDIRECT = False  # the proxy in front of us redirects; it also answers health checks over http
 SECURE_HSTS_SECONDS = 365 * 24 * 3600 if SECURE else 0

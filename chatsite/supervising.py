@@ -22,6 +22,7 @@ PR_SET_PDEATHSIG = 1
 AT_ONCE = 5.0  # seconds; a child that ends sooner after its start could not start
 TRIES = 3
 LONGEST_PAUSE = 10.0  # seconds between an unexpected end and the next start
+SECOND_THOUGHT = 0.5  # seconds after which another signal is another wish
 HURRY = 2.0  # seconds that a child is given after a second Ctrl-C
 
 _libc = ctypes.CDLL(None, use_errno=True) if sys.platform == "linux" else None
@@ -38,11 +39,8 @@ class Stopping:
     """
 
     def __init__(self) -> None:
-        self.asked = 0
-
-    @property
-    def hurried(self) -> bool:
-        return self.asked > 1
+        self._asked_at: float | None = None
+        self.hurried = False
 
     def __enter__(self) -> Self:
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
@@ -55,9 +53,11 @@ class Stopping:
             signal.signal(number, signal.SIG_DFL)
 
     def _hear(self, number: int, frame: FrameType | None) -> None:
-        self.asked += 1
-        if self.asked == 1:
+        if self._asked_at is None:
+            self._asked_at = time.monotonic()
             raise KeyboardInterrupt
+        # One wish can arrive twice, from the terminal's process group and from the `make` that passes it on.
+        self.hurried = self.hurried or time.monotonic() - self._asked_at > SECOND_THOUGHT
 
 
 class Child:

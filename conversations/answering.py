@@ -109,9 +109,10 @@ class Answer:
             return BROKEN
 
     async def _write(self) -> Outcome:
-        self._brief = await self._cross(begin, self.generation)
-        if self._brief is None:
-            return UNROUTED
+        begun = await self._cross(begin, self.generation)
+        if isinstance(begun, Outcome):
+            return begun
+        self._brief = begun
         waited, attempt = 0.0, 1
         while True:
             try:
@@ -192,24 +193,26 @@ class Answer:
             return "".join([delta.text async for delta in deltas if isinstance(delta, Text)])
 
 
-def begin(generation: Generation) -> Brief | None:
-    """Tell the readers that the answer has begun, and gather what it needs. None if its route is gone."""
+def begin(generation: Generation) -> Brief | Outcome:
+    """Tell the readers that the answer has begun, and gather what it needs. An Outcome if it is over already."""
     with transaction.atomic():
         conversation = Conversation.objects.locked().get(pk=generation.conversation_id)
-        message = generation.message
-        message.changed_seq = conversation.step()
-        message.save(update_fields=["changed_seq"])
+        row = Generation.objects.select_related("message__parent", "route__model__provider").get(pk=generation.pk)
+        if row.stop_requested:  # between the claim and here; the hint found nobody to tell
+            return STOPPED
+        row.message.changed_seq = conversation.step()
+        row.message.save(update_fields=["changed_seq"])
         conversation.save(update_fields=["seq"])
         bus.tell_conversation(conversation.pk, conversation.seq)
-    return _brief(generation)
+    return _brief(row)
 
 
-def _brief(generation: Generation) -> Brief | None:
-    route = generation.route
+def _brief(generation: Generation) -> Brief | Outcome:
+    route, question = generation.route, generation.message.parent
     if route is None or not route.is_ready:
-        return None
-    model, question = route.model, generation.message.parent
+        return UNROUTED
     assert question is not None  # an answer always stands below its question
+    model = route.model
     request = ChatRequest(
         model=model.name,
         messages=prompt(question, model.context_tokens, model.output_tokens),

@@ -29,10 +29,11 @@ class Body:
 
     async def read(self) -> bytes:
         """The next piece; nothing at the proper end. Raises CutError when the connection broke."""
-        try:
+        piece = None
+        with contextlib.suppress(*TROUBLE):
             piece = await anext(self._pieces, b"")
-        except TROUBLE:
-            raise CutError(trace_id=self._trace_id) from None
+        if piece is None:
+            raise CutError(trace_id=self._trace_id)
         if not self._is_stream and len(self._beginning) < BYTES_OF_COMPLAINT:
             self._beginning += piece
         return piece

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import urllib.request
 from collections.abc import AsyncGenerator, AsyncIterator, Generator
+from functools import partial
 from typing import Self
 
 import aiohttp
@@ -12,7 +13,7 @@ from httpx_aiohttp import AiohttpTransport
 
 from providers.body import TROUBLE, Body
 from providers.deltas import Delta
-from providers.dialects import DIALECTS, request_body
+from providers.dialects import DIALECTS, Dialect, request_body
 from providers.errors import AuthenticationError, ConnectionFailedError, ProviderError
 from providers.messages import ChatRequest, Clocks, Endpoint, Secret
 from providers.reading import Reader
@@ -83,23 +84,29 @@ class Clients:
         """The client, once fewer than `endpoint.concurrency` of our answers are running there."""
         async with self._turns.setdefault(endpoint, asyncio.Semaphore(endpoint.concurrency)):
             if endpoint not in self._clients:
-                self._clients[endpoint] = self._connect(endpoint)
+                try:
+                    self._clients[endpoint] = self._connect(endpoint)
+                except httpx.InvalidURL:
+                    raise ConnectionFailedError from None
             yield self._clients[endpoint]
 
     def _connect(self, endpoint: Endpoint) -> httpx.AsyncClient:
-        transport = AiohttpTransport(verify=self._tls, client=self._session, proxy=_proxy_for(endpoint.base_url))
-        return httpx.AsyncClient(base_url=endpoint.base_url, auth=Bearer(endpoint.api_key), transport=transport)
+        url = httpx.URL(endpoint.base_url)
+        session = partial(self._session, keep_alive=url.scheme == "https")
+        transport = AiohttpTransport(verify=self._tls, client=session, proxy=_proxy_for(url))
+        return httpx.AsyncClient(base_url=url, auth=Bearer(endpoint.api_key), transport=transport)
 
-    def _session(self) -> aiohttp.ClientSession:
+    def _session(self, *, keep_alive: bool) -> aiohttp.ClientSession:
         # The semaphore is the limit. aiohttp's own would let the 101st stream wait without a word.
-        connector = aiohttp.TCPConnector(limit=0, ssl=self._tls)
+        # Connections are kept where they are dear. llama.cpp's server promises to keep one and closes it after the
+        # answer: every second question was lost on it.
+        connector = aiohttp.TCPConnector(limit=0, ssl=self._tls, force_close=not keep_alive)
         # No cookies: a firewall's cookie must not tie our members together.
         return aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar())
 
 
-def _proxy_for(base_url: str) -> httpx.Proxy | None:
+def _proxy_for(url: httpx.URL) -> httpx.Proxy | None:
     """The environment's proxy, as people expect; aiohttp's own way to it would look into ~/.netrc as well."""
-    url = httpx.URL(base_url)
     if url.host in LOOPBACK or urllib.request.proxy_bypass(url.host):
         return None
     found = urllib.request.getproxies().get(url.scheme)
@@ -124,8 +131,9 @@ async def _answered(
 ) -> AsyncIterator[tuple[Body, Watch, Reader]]:
     """Send the question and wait for a 200; raises what anything else means."""
     dialect, key = DIALECTS[endpoint.dialect], endpoint.api_key
+    question = _question(http, dialect, request, clocks)
     with Watch(clocks) as watch:
-        response = await watch.wait(_send(http, dialect.path, request_body(dialect, request), clocks, key))
+        response = await watch.wait(_send(http, question, key))
         try:
             trace = trace_id(response.headers)
             body = Body(response, trace)
@@ -136,14 +144,24 @@ async def _answered(
             await response.aclose()
 
 
-async def _send(http: httpx.AsyncClient, path: str, content: bytes, clocks: Clocks, key: Secret) -> httpx.Response:
-    if not (key.reveal().isascii() and key.reveal().isprintable()):
-        raise AuthenticationError
+# Below, nothing is raised where a local variable or a chained exception holds the key or the prompt: an error report
+# shows both.
+
+
+def _question(http: httpx.AsyncClient, dialect: Dialect, request: ChatRequest, clocks: Clocks) -> httpx.Request:
     headers = {"Content-Type": "application/json", "Accept": "text/event-stream", "Accept-Encoding": "identity"}
     # Reading has our own clocks; "pool" is what bounds aiohttp's name look-up and connection together.
     patience = httpx.Timeout(None, connect=clocks.connect, pool=clocks.connect)
-    try:
-        question = http.build_request("POST", path, content=content, headers=headers, timeout=patience)
+    with contextlib.suppress(httpx.InvalidURL):
+        return http.build_request(
+            "POST", dialect.path, content=request_body(dialect, request), headers=headers, timeout=patience
+        )
+    raise ConnectionFailedError
+
+
+async def _send(http: httpx.AsyncClient, question: httpx.Request, key: Secret) -> httpx.Response:
+    if not (key.reveal().isascii() and key.reveal().isprintable()):
+        raise AuthenticationError
+    with contextlib.suppress(*TROUBLE):
         return await http.send(question, stream=True)
-    except (*TROUBLE, httpx.InvalidURL):
-        raise ConnectionFailedError from None
+    raise ConnectionFailedError

@@ -53,6 +53,8 @@ class Reader:
         return bool(self._reason)
 
     def take(self, event: Event) -> list[Delta]:
+        if self.done:
+            return []
         if event.data.strip() == "[DONE]":
             self.done = True
             return []
@@ -121,6 +123,7 @@ class Reader:
 
     def _verdict(self, broken: ProviderError | None) -> Finished:
         if error := self._error or (None if self.finished else broken):
+            error.trace_id = self._trace_id
             raise error
         if not (self.finished or self.done):
             raise CutError(trace_id=self._trace_id)
@@ -146,27 +149,27 @@ class Reader:
         return None
 
 
-def believable_usage(usage: dict[str, Any]) -> Usage | None:
+def believable_usage(sent: object) -> Usage | None:
     """Token counts that can be charged, or None.
 
     The rule: the last believable usage of a stream counts and is never added up. When prompt or completion is
     missing, not a whole number, negative, beyond ten million, or the prompt is zero, the whole usage is not believed
     and the caller estimates. The details only divide these two sums: what does not fit into its sum is cut to it.
     """
-    prompt, completion = _count(usage.get("prompt_tokens")), _count(usage.get("completion_tokens"))
+    prompt, completion = _count(sent, "prompt_tokens"), _count(sent, "completion_tokens")
     if not prompt or completion is None:
         return None
-    prompt_details = usage.get("prompt_tokens_details") or {}
-    completion_details = usage.get("completion_tokens_details") or {}
-    hit = _count(usage.get("prompt_cache_hit_tokens"))
+    hit = _count(sent, "prompt_cache_hit_tokens")
     if hit is None:
-        hit = _count(prompt_details.get("cached_tokens")) or 0
+        hit = _count(sent, "prompt_tokens_details", "cached_tokens") or 0
     hit = min(hit, prompt)
-    reasoning = min(_count(completion_details.get("reasoning_tokens")) or 0, completion)
+    reasoning = min(_count(sent, "completion_tokens_details", "reasoning_tokens") or 0, completion)
     return Usage(prompt, completion, reasoning, cache_hit=hit, cache_miss=prompt - hit)
 
 
-def _count(value: object) -> int | None:
+def _count(value: object, *path: str) -> int | None:
+    for name in path:
+        value = value.get(name) if isinstance(value, dict) else None
     return value if type(value) is int and 0 <= value <= MOST_TOKENS else None
 
 

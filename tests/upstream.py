@@ -57,9 +57,11 @@ import functools
 import json
 import re
 import socket
+import ssl
 import struct
 import threading
 import time
+import traceback
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -335,8 +337,11 @@ Chooser = Callable[[Recorded], Script | None]
 class Upstream:
     """The server. Use it as a context manager; every method may be called from any thread."""
 
-    def __init__(self, *, port: int = 0, host: str = "127.0.0.1", script: str = "") -> None:
+    def __init__(
+        self, *, port: int = 0, host: str = "127.0.0.1", script: str = "", tls: ssl.SSLContext | None = None
+    ) -> None:
         self._address = (host, port)
+        self._tls = tls
         self._script = script
         self._queue: deque[Script] = deque()
         self._chooser: Chooser | None = None
@@ -351,7 +356,7 @@ class Upstream:
     def __enter__(self) -> Self:
         self._thread.start()
         host, port = self._address
-        start = self._loop.create_server(lambda: Connection(self), host, port, backlog=1024)
+        start = self._loop.create_server(lambda: Connection(self), host, port, backlog=1024, ssl=self._tls)
         self._server = asyncio.run_coroutine_threadsafe(start, self._loop).result(WAIT)
         self._address = self._server.sockets[0].getsockname()[:2]
         return self
@@ -371,7 +376,7 @@ class Upstream:
     @property
     def base_url(self) -> str:
         host, port = self._address
-        return f"http://{host}:{port}"
+        return f"{'https' if self._tls else 'http'}://{host}:{port}"
 
     def play(self, *scripts: Script) -> None:
         """The next requests get these answers, in this order."""
@@ -492,8 +497,14 @@ class Connection(asyncio.Protocol):
             self._player = asyncio.get_running_loop().create_task(self._play(request))
 
     async def _play(self, request: Recorded) -> None:
-        script = self._upstream.script_for(request)
-        if await Player(self, request).play(script):
+        try:
+            whole = await Player(self, request).play(self._upstream.script_for(request))
+        except Exception:
+            # A script that cannot be played must be seen, and must not leave its client waiting.
+            traceback.print_exc()
+            self.reset()
+            return
+        if whole:
             request.has_finished()
             # A request that was sent too early waits in the buffer.
             asyncio.get_running_loop().call_soon(self._next_request)
@@ -678,13 +689,13 @@ def _markdown(text: str, per_second: float = 200) -> Script:
     return Script().role().tokens(tokenized(text), per_second).finish().done()
 
 
-def _slow(per_second: float = 20, count: float = 400) -> Script:
+def _slow(per_second: float = 20, count: float = 400, *_: float) -> Script:
     words = ["the", "quick", "brown", "fox", "jumps", "over", "a", "lazy", "dog", "and", "then", "reads", "on"]
     texts = [f"{words[index % len(words)]} " + "\n\n" * (index % 60 == 59) for index in range(int(count))]
     return Script().role().tokens(texts, per_second).finish().done()
 
 
-def _think(per_second: float = 100) -> Script:
+def _think(per_second: float = 100, *_: float) -> Script:
     thoughts = tokenized("The person wants me to think. Let me compare 9.8 and 9.11: the first is greater.")
     answer = tokenized("**9.8** is greater than 9.11.")
     reasoned = Script().role(reasoning=True).tokens(thoughts, per_second, "reasoning_content")
@@ -695,7 +706,7 @@ def _before_the_end(count: float = 5) -> Script:
     return Script().role().text_delta(*(f"word{index} " for index in range(int(count))))
 
 
-def _status(status: float = 500) -> Script:
+def _status(status: float = 500, *_: float) -> Script:
     messages = {
         401: ("Authentication Fails, Your api key: ****0000 is invalid", "authentication_error"),
         402: ("Insufficient Balance", "unknown_error"),
@@ -772,14 +783,14 @@ COMMANDS: dict[str, Callable[..., Script]] = {
     "status": _status,
     "stall": lambda *_: _before_the_end(1).stall(),
     "silence": lambda *_: Script().stall(),
-    "cut": lambda *count: _before_the_end(*count).cut(),
-    "reset": lambda *count: _before_the_end(*count).reset(),
+    "cut": lambda *count: _before_the_end(*count[:1]).cut(),
+    "reset": lambda *count: _before_the_end(*count[:1]).reset(),
     "empty": lambda *_: Script().role().finish().done(),
-    "length": lambda *count: _before_the_end(*count).finish("length").done(),
-    "code": lambda *pace: _markdown(CODE, *pace),
-    "table": lambda *pace: _markdown(TABLE, *pace),
-    "list": lambda *pace: _markdown(LIST, *pace),
-    "demo": lambda *pace: _markdown(DEMO, *pace),
+    "length": lambda *count: _before_the_end(*count[:1]).finish("length").done(),
+    "code": lambda *pace: _markdown(CODE, *pace[:1]),
+    "table": lambda *pace: _markdown(TABLE, *pace[:1]),
+    "list": lambda *pace: _markdown(LIST, *pace[:1]),
+    "demo": lambda *pace: _markdown(DEMO, *pace[:1]),
 }
 
 

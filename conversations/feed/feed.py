@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from contextlib import suppress
 from typing import Any
 from uuid import UUID
 
@@ -16,6 +17,7 @@ from django.db import Error as DatabaseError
 
 from conversations import bus
 from conversations.crossing import Crossing
+from conversations.feed.admission import withdrawn
 from conversations.feed.reader import Reader
 from conversations.feed.turn import Asked, Room, Told, take_turn
 from conversations.pace import Pace
@@ -26,19 +28,22 @@ POLL_SECONDS = 1.0  # behind the bus: a lost hint costs a second, never a word
 HEARTBEAT_SECONDS = 15.0
 HEARTBEAT = "{}"  # JSON without content: htmx swaps nothing, the page notes that we are there
 
-GONE, TOO_SLOW = 4404, 4408  # close codes; after TOO_SLOW the page comes back, after GONE it does not
+# Close codes: after TOO_SLOW the page comes back, after the others it does not.
+SIGNED_OUT, GONE, TOO_SLOW = 4401, 4404, 4408
 
 
 class Feed:
     """All rooms of this process and the task that serves them."""
 
-    def __init__(self) -> None:
+    def __init__(self, poll_seconds: float = POLL_SECONDS) -> None:
+        self._poll_seconds = poll_seconds
         self._rooms: dict[UUID, Room] = {}
         self._readers: dict[UUID, set[Reader]] = {}
         self._hinted: set[UUID] = set()
         self._wake = asyncio.Event()
         self._cross = Crossing(2, "feed")
         self._tasks: list[asyncio.Task[None]] = []
+        self._looked_at = 0.0  # when it last looked everywhere
 
     def join(self, reader: Reader) -> None:
         """Follow a conversation. First join, then read the log: the other order has a hole in it."""
@@ -59,8 +64,11 @@ class Feed:
             self._rooms.pop(reader.conversation_id, None)
 
     def acknowledged(self, reader: Reader) -> None:
+        """A frame has arrived. Only who had to wait for that can be given more now."""
+        was_ready = reader.is_ready
         reader.acknowledge()
-        self._wake.set()
+        if reader.is_ready and not was_ready:
+            self._wake.set()
 
     async def close(self) -> None:
         for task in self._tasks:
@@ -74,21 +82,19 @@ class Feed:
             if conversation_id in self._rooms:
                 self._hinted.add(conversation_id)
                 self._wake.set()
-        elif any(UUID(pk) in room.growing for pk, _ in hint["g"] for room in self._rooms.values()):
+        elif any(UUID(pk) in room.growing for pk, _ in hint.get("g", ()) for room in self._rooms.values()):
             self._wake.set()
 
     def _look_everywhere(self) -> None:
-        self._hinted.update(self._rooms)
+        self._looked_at = 0.0
         self._wake.set()
 
     async def _run(self) -> None:
         pace = Pace()
         while True:
-            try:
-                async with asyncio.timeout(POLL_SECONDS):
+            with suppress(TimeoutError):
+                async with asyncio.timeout(self._looked_at + self._poll_seconds - time.monotonic()):
                     await self._wake.wait()
-            except TimeoutError:
-                self._look_everywhere()
             await pace.wait()
             self._wake.clear()
             pace.begin()
@@ -96,26 +102,44 @@ class Feed:
             pace.end()
 
     async def _turn(self) -> None:
+        try:
+            if time.monotonic() - self._looked_at >= self._poll_seconds:
+                await self._look_behind_the_bus()
+            await self._read_and_give()
+        except DatabaseError as error:
+            logger.warning("the log can't be read, trying again: %s", type(error).__name__)
+            await self._rest()
+        except Exception:  # one broken room must not end the feed for all the others
+            logger.exception("a turn of the feed broke")
+            await self._rest()
+
+    async def _rest(self) -> None:
+        await asyncio.sleep(POLL_SECONDS)
+        self._look_everywhere()
+
+    async def _look_behind_the_bus(self) -> None:
+        """However busy the bus is: let every room's log be read, and close the sockets whose right has ended."""
+        self._looked_at = time.monotonic()
+        self._hinted.update(self._rooms)
+        gone = await self._cross(withdrawn, {reader.admission for reader in self._all_readers()})
+        for reader in self._all_readers():
+            if reader.admission in gone:
+                await self._dismiss(reader, SIGNED_OUT)
+
+    async def _read_and_give(self) -> None:
+        """Read what is new, and give each reader that is ready their difference."""
         hinted, self._hinted = self._hinted, set()
         ready = {pk: [reader for reader in readers if reader.is_ready] for pk, readers in self._readers.items()}
         asked = {
             pk: Asked(self._rooms[pk], [reader.position for reader in readers], pk in hinted)
             for pk, readers in ready.items()
         }
-        try:
-            await self._cross(take_turn, asked)
-        except DatabaseError as error:
-            logger.warning("the log can't be read, trying again: %s", type(error).__name__)
-            await asyncio.sleep(POLL_SECONDS)
-            self._look_everywhere()
-        except Exception:  # one broken room must not end the feed for all the others
-            logger.exception("a turn of the feed broke")
-            await asyncio.sleep(POLL_SECONDS)
-        else:
-            for pk, share in asked.items():
-                for reader, told in zip(ready[pk], share.told, strict=True):
+        await self._cross(take_turn, asked)
+        for pk, share in asked.items():
+            for reader, told in zip(ready[pk], share.told, strict=True):
+                if reader in self._readers.get(pk, ()):  # it may have left meanwhile
                     await self._give(reader, told)
-            await self._look_after_readers()
+        await self._look_after_readers()
 
     async def _give(self, reader: Reader, told: Told) -> None:
         reader.position = told.position
@@ -126,11 +150,14 @@ class Feed:
 
     async def _look_after_readers(self) -> None:
         """Let those go that never acknowledge, and let the others know that we are there."""
-        for reader in [reader for readers in self._readers.values() for reader in readers]:
+        for reader in self._all_readers():
             if reader.is_too_slow:
                 await self._dismiss(reader, TOO_SLOW)
             elif reader.is_ready and time.monotonic() - reader.given_at > HEARTBEAT_SECONDS:
                 await reader.give(HEARTBEAT)
+
+    def _all_readers(self) -> list[Reader]:
+        return [reader for readers in self._readers.values() for reader in readers]
 
     async def _dismiss(self, reader: Reader, code: int) -> None:
         self.leave(reader)

@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from uuid import UUID
 
+from conversations.feed.admission import Admission
 from conversations.showing import Standing
 
 UNACKNOWLEDGED_FRAMES = 4
@@ -29,12 +30,13 @@ class Position:
 @dataclass(eq=False)
 class Reader:
     conversation_id: UUID
-    member_id: UUID
+    admission: Admission
     position: Position
     send: Callable[[str], Awaitable[None]]
     close: Callable[[int], Awaitable[None]]
     unacknowledged: deque[tuple[float, int]] = field(default_factory=deque)  # (when it was sent, characters)
     given_at: float = field(default_factory=time.monotonic)
+    patience: float = PATIENCE_SECONDS
 
     @property
     def is_ready(self) -> bool:
@@ -46,7 +48,7 @@ class Reader:
 
     @property
     def is_too_slow(self) -> bool:
-        return bool(self.unacknowledged) and time.monotonic() - self.unacknowledged[0][0] > PATIENCE_SECONDS
+        return bool(self.unacknowledged) and time.monotonic() - self.unacknowledged[0][0] > self.patience
 
     def acknowledge(self) -> None:
         if self.unacknowledged:

@@ -17,14 +17,13 @@ LONGEST_NAME = 30
 
 # Display name: the names models use for it; the first one is the lexer's. A lexer is never guessed.
 _LANGUAGES = {
-    "Bash": "bash sh shell zsh",
+    "Bash": "bash sh shell zsh console shell-session terminal",
     "Batch": "batch bat cmd",
     "C": "c h",
     "C#": "csharp c# cs",
     "C++": "cpp c++ cc hpp cxx",
     "Clojure": "clojure clj",
     "CMake": "cmake",
-    "Console": "console shell-session terminal",
     "CSS": "css",
     "Dart": "dart",
     "Diff": "diff patch",

@@ -85,19 +85,19 @@ def _bounded(rule: str, markdown: str) -> str:
 
 # What comrak writes and we want otherwise. Text and attribute values have no < or > in them: comrak escapes them all.
 _THEIRS = re.compile(
-    r"""(?P<code><pre><code(?:\ class="language-(?P<language>[^"]*)")?[^>]*>(?P<source>[^<]*)</code></pre>)
-    |(?P<formula><span\ data-math-style="(?P<style>\w+)">(?P<latex>[^<]*)</span>)
-    |(?P<footnote><sup\ class="footnote-ref"><a[^>]*>(?P<number>\d+)</a></sup>)
-    |(?P<back>\ ?<a\ href="\#fnref[^>]*\ class="footnote-backref"[^>]*>.*?</a>)
-    |(?P<link><a\ href="(?P<href>[^"]*)"[^>]*>(?P<label>.*?)</a>)
-    |(?P<image><img\ src="(?P<src>[^"]*)"\ alt="(?P<alt>[^"]*)"[^>]*/>)
-    |(?P<table></?table>)
-    |(?P<cell><(?P<tag>t[hd])\ align="(?P<align>\w+)">)
-    |(?P<task><input\ type="checkbox"\ class="task-list-item-checkbox"(?P<done>\ checked="")?\ disabled=""\ />)
+    r"""<(?:(?P<code>pre><code(?:\ class="language-(?P<language>[^"]*)")?[^>]*>(?P<source>[^<]*)</code></pre>)
+    |(?P<formula>span\ data-math-style="(?P<style>\w+)">(?P<latex>[^<]*)</span>)
+    |(?P<footnote>sup\ class="footnote-ref"><a[^>]*>(?P<number>\d+)</a></sup>)
+    |(?P<link>a\ href="(?P<href>[^"]*)"[^>]*>(?P<label>.*?)</a>)
+    |(?P<image>img\ src="(?P<src>[^"]*)"\ alt="(?P<alt>[^"]*)"[^>]*/>)
+    |(?P<table>table>)
+    |(?P<table_end>/table>)
+    |(?P<cell>(?P<tag>t[hd])\ align="(?P<align>\w+)">)
+    |(?P<task>input\ type="checkbox"\ class="task-list-item-checkbox"(?P<done>\ checked="")?\ disabled=""\ />))
     """,
     re.X | re.S,
 )
-_KINDS = ("code", "formula", "footnote", "back", "link", "image", "table", "cell", "task")
+_WAY_BACK = re.compile(r' ?<a href="#fnref[^>]* class="footnote-backref"[^>]*>.*?</a>')
 TASK = {False: '<span class="box">\u2610</span>', True: '<span class="box">\u2611</span>'}
 
 
@@ -110,11 +110,12 @@ class _Rewriting:
 
     def ours(self, raw: str) -> str:
         """The HTML in our markup, still to go through the gate."""
+        if "footnote-backref" in raw:
+            raw = _WAY_BACK.sub("", raw)
         return _THEIRS.sub(self._part, raw)
 
     def _part(self, theirs: re.Match[str]) -> str:
-        kind = next(kind for kind in _KINDS if theirs[kind] is not None)
-        write: Callable[[re.Match[str]], str] = getattr(self, f"_{kind}")
+        write: Callable[[re.Match[str]], str] = getattr(self, f"_{theirs.lastgroup}")
         return write(theirs)
 
     def _code(self, theirs: re.Match[str]) -> str:
@@ -136,9 +137,6 @@ class _Rewriting:
     def _footnote(self, theirs: re.Match[str]) -> str:
         return f'<sup class="footnote">{theirs["number"]}</sup>'
 
-    def _back(self, _: re.Match[str]) -> str:
-        return ""
-
     def _link(self, theirs: re.Match[str]) -> str:
         self._is_in_link = True
         label = self.ours(theirs["label"])
@@ -148,8 +146,11 @@ class _Rewriting:
     def _image(self, theirs: re.Match[str]) -> str:
         return links.image(html.unescape(theirs["src"]), theirs["alt"], is_in_link=self._is_in_link)
 
-    def _table(self, theirs: re.Match[str]) -> str:
-        return '<div class="table"><table>' if theirs["table"] == "<table>" else "</table></div>"
+    def _table(self, _: re.Match[str]) -> str:
+        return '<div class="table"><table>'
+
+    def _table_end(self, _: re.Match[str]) -> str:
+        return "</table></div>"
 
     def _cell(self, theirs: re.Match[str]) -> str:
         return f'<{theirs["tag"]} class="{theirs["align"]}">'

@@ -9,13 +9,14 @@ from math_core import LatexError, LatexToMathML
 
 LONGEST = 5_000
 WIDEST_SPACE_EM = 10
+DEEPEST = 100
 _CONVERTER = LatexToMathML(fancy_error=False, max_expansions=200)
 
 # Only _formula in core.py writes <var>: Markdown has no way to make one.
 PLACE = "<var>{}</var>"
 _PLACE = re.compile(r"<var>(\d+)</var>")
 
-_MONEY = re.compile(r"\d[\d.,]*[^\w\\^_{}$=+*/-]*\s+[A-Za-z]{2}")
+_MONEY = re.compile(r"\d[\d.,]*[^\w\\^_{}$=+*/-]*\s+(?:[Aa]\s+)?[A-Za-z]{2}")
 
 _TAG = re.compile(r"<(/?)([a-z]+)((?:\s[a-z-]+=\"[^\"<>]*\")*)\s*(/?)>")
 _ATTRIBUTE = re.compile(r"([a-z-]+)=\"([^\"]*)\"")
@@ -86,6 +87,13 @@ def put_in(page: str, found: Sequence[str]) -> str:
 def _well_formed(converted: str) -> str:
     if "<" in _TAG.sub("", converted):
         raise _HostileError
+    depth = 0
+    for end, _, _, empty in _TAG.findall(converted):
+        depth += -1 if end else not empty
+        if not 0 <= depth <= DEEPEST:
+            raise _HostileError
+    if depth:
+        raise _HostileError
     return converted
 
 
@@ -126,12 +134,13 @@ def on_one_line(markdown: str) -> str:
     would begin a list or a heading instead."""
     lines = markdown.split("\n")
     done: list[str] = []
+    searched: dict[str, int] = {}
     fence, number = "", 0
     while number < len(lines):
         line, last = lines[number], number
         fence = _fence_after(fence, line)
         if not fence and (start := _FORMULA_LINE.match(line)):
-            last = _last_line(lines, number, "$$" if start["dollars"] else "\\]")
+            last = _last_line(lines, number, "$$" if start["dollars"] else "\\]", searched)
             line = " ".join([line, *(_COMMENT.sub("", part).strip() for part in lines[number + 1 : last + 1])])
         done.append(line)
         number = last + 1
@@ -148,11 +157,12 @@ def _fence_after(fence: str, line: str) -> str:
     return mark[1]
 
 
-def _last_line(lines: Sequence[str], first: int, end: str) -> int:
-    """The number of the line that ends the formula; the first, if none does."""
-    for number in range(first + 1, min(first + MOST_LINES, len(lines))):
+def _last_line(lines: Sequence[str], first: int, end: str, searched: dict[str, int]) -> int:
+    """The number of the line that ends the formula; the first, if none does. No line is searched twice."""
+    for number in range(max(first + 1, searched.get(end, 0)), min(first + MOST_LINES, len(lines))):
         if _FENCE.match(lines[number]):
             break
         if end in lines[number]:
             return number
+        searched[end] = number + 1
     return first

@@ -41,7 +41,7 @@ _TOKEN = re.compile(
 _URL_TO_BE = re.compile(r"(?:h|ht|htt|https?(?::/?)?|w|ww|www|f|ft|ftp(?::/?)?)\Z", re.I)
 _TARGET = re.compile(r"\((?:[^()\s\\]|\\.|\([^()\s]*\))*(?:\s+(?:\"[^\"]*\"|'[^']*'))?\s*\)")
 _TARGET_TO_BE = re.compile(r"\((?:[^()\s\\]|\\.|\([^()\s]*\)?)*(?:\s+(?:\"[^\"]*\"?|'[^']*'?)?)?\Z")
-_MONEY_TO_BE = re.compile(r"\d[\d.,]{0,20}\s*[A-Za-z]?\Z")
+_MONEY_TO_BE = re.compile(r"\d[\d.,]{0,20}\s*(?:[A-Za-z]|[Aa]\s+[A-Za-z]?)?\Z")
 _ENDS = {"$$": re.compile(r"\$\$"), "\\(": re.compile(r"\\\)"), "\\[": re.compile(r"\\\]")}
 _END_OF_DOLLAR = re.compile(r"(?<![\s\\])\$(?!\d)")
 

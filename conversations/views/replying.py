@@ -7,9 +7,11 @@ from functools import wraps
 from typing import Any, cast
 from uuid import UUID
 
+from django.conf import settings
 from django.contrib.auth.views import redirect_to_login
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404, render, resolve_url
+from django.views.csrf import csrf_failure
 from django_htmx.middleware import HtmxDetails
 
 from accounts.models import User
@@ -44,6 +46,16 @@ def signed_out(request: HttpRequest, status: int) -> HttpResponse:
     template = "conversations/replies.html#signed_out" if is_htmx(request) else "conversations/signed_out.html"
     context = {"text": request.POST.get("text", ""), "key": request.POST.get("key", ""), "action": request.path}
     return render(request, template, context, status=status)
+
+
+def form_too_old(request: HttpRequest, reason: str = "") -> HttpResponse:
+    """A form whose token is not valid any more: after signing in again in another tab, say. The draft is handed back.
+
+    Only to a page of ours; to another site's page Django's own refusal is all we say.
+    """
+    if "text" in request.POST and request.headers.get("Origin") in settings.SOCKET_ORIGINS:
+        return signed_out(request, status=403)
+    return csrf_failure(request, reason)
 
 
 def is_htmx(request: HttpRequest) -> bool:

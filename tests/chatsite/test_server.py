@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import http.client
 import signal
-import socket
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,7 +12,7 @@ import pytest
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
 
-from tests.chatsite.processes import Program, free_port, program, until
+from tests.chatsite.processes import Program, free_port, listens, program, until
 
 
 @pytest.fixture
@@ -24,7 +23,7 @@ def port() -> int:
 @pytest.fixture
 def server(port: int, tmp_path: Path) -> Iterator[Program]:
     with program("-m", "tests.chatsite.echo_server", str(port), said=tmp_path / "said") as running:
-        until(lambda: _listens(port), "to listen")
+        until(lambda: listens(port), "to listen")
         yield running
 
 
@@ -44,7 +43,7 @@ def test_sockets_are_told_to_come_back_one_after_the_other(server: Program, port
 def test_a_socket_that_has_not_been_closed_yet_still_works(server: Program, port: int) -> None:
     _first, last = connect(f"ws://127.0.0.1:{port}/"), connect(f"ws://127.0.0.1:{port}/")
     server.send(signal.SIGTERM)
-    until(lambda: not _listens(port), "to stop listening")
+    until(lambda: not listens(port), "to stop listening")
     last.send("still here")
     assert last.recv(timeout=2) == "still here"
 
@@ -52,7 +51,7 @@ def test_a_socket_that_has_not_been_closed_yet_still_works(server: Program, port
 def test_a_request_under_way_is_finished_and_no_new_one_is_taken(server: Program, port: int) -> None:
     request = _get(port, "/slow")
     server.send(signal.SIGTERM)
-    until(lambda: not _listens(port), "to stop listening")
+    until(lambda: not listens(port), "to stop listening")
     assert request.read() == b"begun done"
     assert server.wait(5) == 0
 
@@ -61,7 +60,7 @@ def test_a_second_signal_ends_it_at_once(server: Program, port: int) -> None:
     _get(port, "/endless")
     with connect(f"ws://127.0.0.1:{port}/"):
         server.send(signal.SIGTERM)
-        until(lambda: not _listens(port), "to stop listening")
+        until(lambda: not listens(port), "to stop listening")
         server.send(signal.SIGINT)
         assert server.wait(3) == 0
 
@@ -84,11 +83,6 @@ def test_a_taken_port_is_said(server: Program, port: int, tmp_path: Path) -> Non
     with program("-m", "tests.chatsite.echo_server", str(port), said=tmp_path / "second") as second:
         assert second.wait(30) == 1
         assert "Address already in use" in second.said
-
-
-def _listens(port: int) -> bool:
-    with socket.socket() as probe:
-        return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
 def _get(port: int, path: str) -> http.client.HTTPResponse:

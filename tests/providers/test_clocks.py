@@ -7,6 +7,7 @@ import pytest
 
 from providers import Clocks, Finished, stream
 from providers.errors import ConnectionFailedError, StalledError
+from providers.watch import Watch
 from tests.providers.asking import QUESTION, Asking
 from tests.upstream import Gate, Script
 
@@ -77,6 +78,15 @@ async def test_a_slow_reader_is_not_held_against_the_provider(ask: Asking) -> No
     assert isinstance([delta async for delta in deltas][-1], Finished)
 
 
+async def test_a_stall_after_a_slow_reader_is_still_noticed(ask: Asking) -> None:
+    ask.upstream.play(Script().text_delta("a").stall())
+    deltas = ask.open(clocks=Clocks(first_event=BLINK, idle=BLINK))
+    assert [await anext(deltas) for _ in range(2)]
+    await asyncio.sleep(2 * BLINK)
+    with pytest.raises(StalledError):
+        await anext(deltas)
+
+
 async def test_waiting_for_a_turn_does_not_run_the_clocks(ask: Asking) -> None:
     ask.concurrency = 1
     gate = Gate()
@@ -111,3 +121,14 @@ async def test_our_clock_leaves_no_cancellation_behind(ask: Asking) -> None:
     assert task
     assert task.cancelling() == 0
     await asyncio.sleep(0)
+
+
+async def test_a_cancellation_in_the_moment_of_the_stall_is_a_cancellation() -> None:
+    with Watch(Clocks(first_event=BLINK)) as watch:
+        task = asyncio.ensure_future(watch.wait(asyncio.Event().wait()))
+        await asyncio.sleep(0)
+        asyncio.get_running_loop().call_later(BLINK, task.cancel)
+        # Hold the loop up, so that both timers are due in the same round.
+        time.sleep(2 * BLINK)  # noqa: ASYNC251
+        with pytest.raises(asyncio.CancelledError):
+            await task

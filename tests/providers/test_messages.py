@@ -1,12 +1,18 @@
 """What travels shows neither keys nor prompts."""
 
+from traceback import TracebackException
+
+import pytest
+
 from providers import ChatMessage, ChatRequest, Endpoint, Secret
+from tests.providers.asking import KEY, Asking
+from tests.upstream import Script
 
 
 def test_a_secret_is_never_printed() -> None:
     secret = Secret("sk-1234")
     endpoint = Endpoint("DeepSeek", "deepseek", "https://api.deepseek.com", secret)
-    for shown in (str(secret), repr(secret), f"{secret}", f"{secret!r}", repr(endpoint), "%s" % secret):
+    for shown in (str(secret), repr(secret), f"{secret}", f"{secret!r}", repr(endpoint)):
         assert "1234" not in shown
     assert secret.reveal() == "sk-1234"
 
@@ -23,3 +29,14 @@ def test_endpoints_with_other_keys_are_other_endpoints() -> None:
 
 def test_a_request_does_not_show_its_prompt() -> None:
     assert "secret plan" not in repr(ChatRequest("m", (ChatMessage("user", "secret plan", "secret plan"),)))
+
+
+@pytest.mark.parametrize("script", [Script().reset(), Script.error(400, "bad"), Script().text_delta("a").cut()])
+async def test_an_error_report_with_local_variables_shows_neither(ask: Asking, script: Script) -> None:
+    request = ChatRequest("m", (ChatMessage("user", "secret plan"),))
+    error = (await ask(script, request)).error
+    assert error
+    report = "".join(TracebackException.from_exception(error, capture_locals=True).format())
+    assert "providers/client.py" in report
+    assert KEY not in report
+    assert "secret plan" not in report

@@ -1,4 +1,4 @@
-"""A page as a browser would hold it: HTML is parsed into a small tree, patches are applied to it, and it is inspected."""
+"""A page as a browser would hold it: a small tree that patches are applied to, and that can be inspected."""
 
 from __future__ import annotations
 
@@ -99,7 +99,11 @@ class Node:
         self.children.append(child)
 
     def walk(self) -> list[Node]:
-        return [self, *(node for child in self.children if isinstance(child, Node) for node in child.walk())]
+        """Every element from here down."""
+        found = [self]
+        for node in found:
+            found.extend(child for child in node.children if isinstance(child, Node))
+        return found
 
     @property
     def text(self) -> str:

@@ -1,6 +1,7 @@
 """What a growing answer costs: bytes sent and characters parsed grow with the text, not with its square."""
 
 import random
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import pytest
@@ -62,23 +63,19 @@ def cost_of(text: str) -> Cost:
     return Cost(sent, parsed, len(render(text)))
 
 
-def long(make: "Maker", tokens: int) -> str:
+type Maker = Callable[[int, random.Random], str]
+
+
+def long(make: Maker, tokens: int) -> str:
+    """A text of so many tokens, made of numbered parts."""
     characters = int(tokens * CHARACTERS_A_TOKEN)
     words = random.Random(5)
-    text = ""
-    parts = []
+    parts: list[str] = []
     length = 0
-    number = 0
     while length < characters:
-        part = make(number, words)
-        parts.append(part)
-        length += len(part)
-        number += 1
-    text = "".join(parts)
-    return text[:characters]
-
-
-type Maker = "Callable[[int, random.Random], str]"
+        parts.append(make(len(parts), words))
+        length += len(parts[-1])
+    return "".join(parts)[:characters]
 
 
 def sentence(words: random.Random, low: int = 5, high: int = 16) -> str:
@@ -108,7 +105,8 @@ SHAPES = {
     ),
     "one quote": lambda n, w: f"> {sentence(w)}\n",
     "prose with markup": lambda n, w: (
-        f"{sentence(w)} **{sentence(w, 2, 3)}** and `{w.choice(WORDS)}()` [{sentence(w, 1, 3)}](https://example.org/{n}). "
+        f"{sentence(w)} **{sentence(w, 2, 3)}** and `{w.choice(WORDS)}()`"
+        f" [{sentence(w, 1, 3)}](https://example.org/{n}). "
     ),
     "prose with formulas": lambda n, w: f"{sentence(w)} $x_{{{n}}}^2 + y$ ",
     "chinese": lambda n, w: (
@@ -132,10 +130,6 @@ SHAPES = {
 @pytest.mark.parametrize("shape", SHAPES)
 def test_an_answer_of_one_shape_costs_as_much_at_its_end_as_at_its_start(shape: str, tokens: int) -> None:
     cost = cost_of(long(SHAPES[shape], tokens))
-    print(
-        f"{shape:40} {tokens:6} {cost.ratio:.2f} sent x{cost.growth(cost.sent):.2f} parsed x{cost.growth(cost.parsed):.2f}",
-        sum(cost.parsed) / (tokens * 4.5),
-    )
     assert cost.ratio <= 3
     assert cost.growth(cost.sent) <= 1.5
     assert cost.growth(cost.parsed) <= 1.5

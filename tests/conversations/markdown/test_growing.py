@@ -1,87 +1,27 @@
 """A text while it grows: every state is safe, every reader comes to the same page, and the cost does not grow."""
 
 import random
+from time import perf_counter
 
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from conversations.markdown import GrowingText, Place
+from conversations.markdown import GrowingText, Patch, Place, render
 from tests.conversations.markdown.page import Page, assert_safe
-from tests.conversations.markdown.samples import ATTACKS, SAMPLES
+from tests.conversations.markdown.samples import ATTACKS, BOMBS, SAMPLES
 
+CHARACTERS = (
+    "a bc def 中文 。 word 7 $ $$ ` `` ``` * ** _ ~~ [ ] ( ) ![ ]( http://x.y/ www. < > <b> & &amp;"
+    r" \ \( \) \[ \] | : - + #"
+)
 PIECES = [
-    *[
-        "a",
-        "bc",
-        "def",
-        "中文",
-        "。",
-        "word",
-        "7",
-        "$",
-        "$$",
-        "`",
-        "``",
-        "```",
-        "*",
-        "**",
-        "_",
-        "~~",
-        "[",
-        "]",
-        "(",
-        ")",
-        "![",
-        "](",
-        "http://x.y/",
-        "www.",
-        "<",
-        ">",
-        "<b>",
-        "&",
-        "&amp;",
-        "\\",
-        "\\(",
-        "\\)",
-        "\\[",
-        "\\]",
-        "|",
-        ":",
-        "-",
-        "+",
-        "#",
-    ],
-    *[
-        " ",
-        "  ",
-        "    ",
-        "\n",
-        "\n\n",
-        "\n- ",
-        "\n  - ",
-        "\n1. ",
-        "\n> ",
-        "\n# ",
-        "\n```py\n",
-        "\n```\n",
-        "\n---\n",
-        "\n===\n",
-    ],
-    *[
-        "\n| a | b |\n|---|---|\n",
-        "| 1 | 2 |\n",
-        "\n$$\n",
-        "- [ ] x",
-        "**bold** ",
-        "`code` ",
-        "[l](http://x) ",
-        "$x^2$ ",
-        "\r\n",
-        "\t",
-    ],
+    *CHARACTERS.split(),
+    *[" ", "  ", "    ", "\t", "\n", "\r\n", "\n\n", "\n- ", "\n  - ", "\n1. ", "\n> ", "\n# ", "\n---\n", "\n===\n"],
+    *["\n```py\n", "\n```\n", "\n| a | b |\n|---|---|\n", "| 1 | 2 |\n", "\n$$\n", "- [ ] x"],
+    *["**bold** ", "`code` ", "[l](http://x) ", "$x^2$ ", "\\\n", "  \n"],
 ]
-texts = st.lists(st.sampled_from(PIECES), max_size=40).map("".join)
+texts = st.lists(st.sampled_from([*PIECES, *ATTACKS]), max_size=20).map("".join)
 
 
 def cut(text: str, sizes: random.Random, longest: int) -> list[str]:
@@ -115,7 +55,7 @@ def follow(text: str, seed: int, longest: int) -> None:
 
 @given(texts, st.integers(0, 1_000), st.sampled_from([1, 3, 12, 80]))
 @example('[a](http://x/ "<hx-partial id=composer>")', 0, 1)
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=200, deadline=None)
 def test_every_reader_comes_to_the_same_page_from_wherever_he_stood(text: str, seed: int, longest: int) -> None:
     follow(text, seed, longest)
 
@@ -131,3 +71,88 @@ def test_an_attack_is_text_at_every_moment_one_character_at_a_time(attack: str) 
     follow(attack, 1, 1)
     follow(f"before\n\n- {attack}", 1, 2)
     follow(f"| a |\n|---|\n| {attack} |\n\n> {attack}", 1, 3)
+
+
+@pytest.mark.parametrize("bomb", BOMBS)
+def test_a_growing_bomb_stays_cheap(bomb: str) -> None:
+    text = BOMBS[bomb]
+    growing = GrowingText("t1")
+    sent = 0
+    started = perf_counter()
+    for start in range(0, len(text), 36):
+        since = growing.place
+        growing.feed(text[start : start + 36])
+        sent += sum(len(patch.html) for patch in growing.patches(since))
+    assert perf_counter() - started < 5
+    assert growing.parsed <= 12 * len(text)
+    assert sent <= 12 * max(len(text), len(growing.html()))
+
+
+def test_a_feed_of_nothing_shows_what_was_held_back() -> None:
+    growing = GrowingText("t1")
+    growing.feed("- on")
+    growing.feed("e\n- two")
+    assert "two" not in growing.html()
+    growing.feed("")
+    assert "two" in growing.html()
+
+
+def test_a_reader_in_step_gets_one_patch_at_a_time() -> None:
+    growing = GrowingText("t1")
+    for start in range(0, len(SAMPLES["everything"]), 9):
+        since = growing.place
+        growing.feed(SAMPLES["everything"][start : start + 9])
+        assert len(growing.patches(since)) <= 1
+
+
+def test_a_place_in_another_text_gets_the_whole_page() -> None:
+    growing = GrowingText("t1")
+    growing.feed("short")
+    assert growing.patches(Place((7, 3))) == (Patch("t1", "outerHTML", growing.html()),)
+
+
+def test_readers_at_the_same_place_share_one_answer() -> None:
+    growing = GrowingText("t1")
+    since = growing.place
+    growing.feed("some words")
+    assert growing.patches(since) is growing.patches(since)
+
+
+def test_what_is_open_looks_as_if_it_were_closed() -> None:
+    for text, shown in [
+        ("some **bold te", "<strong>bold te</strong>"),
+        ("some `cod", "<code>cod</code>"),
+        ("a [link te", "link te"),
+        ("a [link text](http://exam", "link text"),
+        ("the formula $x^2 + y", "<code>$x^2 + y</code>"),
+        ("see https://example.org/a", 'href="https://example.org/a"'),
+    ]:
+        growing = GrowingText("t1")
+        growing.feed(text)
+        assert shown in growing.html()
+        assert "[" not in growing.html()
+        assert "*" not in growing.html()
+
+
+def test_a_block_that_turned_out_otherwise_is_put_right() -> None:
+    for text, shown in [
+        ("Title\n---\n\nmore", "<h2>Title</h2>"),
+        ("text\na | b\n--|--\n1 | 2\n\nmore", "<p>text</p>"),
+        ("```py\nx = 1\n```\n\nmore", '<span class="mi">1</span>'),
+    ]:
+        follow(text, 1, 1)
+        growing = GrowingText("t1")
+        for character in text:
+            growing.feed(character)
+        assert shown in growing.html()
+
+
+@pytest.mark.parametrize("name", ["chinese", "unclosed", "no pipes", "quotes", "returns"])
+def test_what_grew_reads_like_the_finished_message(name: str) -> None:
+    growing = GrowingText("t1")
+    for character in SAMPLES[name]:
+        growing.feed(character)
+    for _ in range(5):
+        growing.feed("")
+    grown, finished = Page(growing.html()).root.text, Page(render(SAMPLES[name])).root.text
+    assert "".join(grown.split()) == "".join(finished.split())
