@@ -1,6 +1,6 @@
 # make run     start everything on this machine; open the address it prints
 # make test    all tests, browser tests too
-# make check   what must be green before a change lands: linters, types, migrations, then the tests
+# make check   what must be green before a change lands: linters, types, rooms, then the tests
 #
 # It needs a Python of 3.12 or later, or uv, and the package registries. Everything it installs is in .venv and .uv.
 
@@ -35,7 +35,6 @@ check: $(INSTALLED)-dev
 	.venv/bin/ruff format --check
 	.venv/bin/mypy --strict .
 	.venv/bin/lint-imports
-	$(PYTHON) manage.py makemigrations --check --dry-run
 	$(MAKE) test
 
 install: $(INSTALLED)-dev

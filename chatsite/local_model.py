@@ -51,8 +51,7 @@ def serve(host: str, port: int) -> None:
     params.verbosity = 1
     stopped = {signal.SIGTERM, signal.SIGINT}
     signal.pthread_sigmask(signal.SIG_BLOCK, stopped)  # before the server's threads begin: they inherit it
-    server = xllamacpp.Server(params)
-    print(f"listening on {server.listening_address}", flush=True)  # noqa: T201
+    _server = xllamacpp.Server(params)  # answers for as long as it is held
     signal.sigwait(stopped)
     os._exit(0)  # taking the server down by its destructor takes 1.5 s, and there is nothing to save
 

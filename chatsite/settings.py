@@ -167,9 +167,7 @@ SECURE_CSP = {
     "base-uri": [CSP.NONE],
     "frame-ancestors": [CSP.NONE],
 }
-DATA_UPLOAD_MAX_MEMORY_SIZE = (
-    2 * 1024 * 1024
-)  # bytes; a question of 200,000 characters, url-encoded CJK, must reach its form
+DATA_UPLOAD_MAX_MEMORY_SIZE = 8 * 1024 * 1024  # bytes; far above a question: a longer one still reaches its form
 
 # Files --------------------------------------------------------------------------------------------------------------
 STATIC_URL = "static/"

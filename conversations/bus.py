@@ -72,12 +72,20 @@ async def listen(channel: str, heard: Callable[[dict[str, Any]], None], lost: Ca
                 lost()
                 while True:
                     async for notice in listener.notifies(timeout=HEARTBEAT_SECONDS):
-                        heard(json.loads(notice.payload))
+                        _pass_on(notice.payload, heard)
                     async with asyncio.timeout(5):
                         await listener.execute("SELECT 1")
         except (psycopg.Error, TimeoutError, OSError) as error:
             logger.warning("lost the %s channel, listening again: %s", channel, type(error).__name__)
             await asyncio.sleep(0.5)
+
+
+def _pass_on(payload: str, heard: Callable[[dict[str, Any]], None]) -> None:
+    """A hint that nobody can read, of another version perhaps, must not end the listening."""
+    try:
+        heard(json.loads(payload))
+    except Exception:
+        logger.exception("a hint could not be read: %.200s", payload)
 
 
 def _address() -> str:

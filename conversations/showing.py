@@ -151,9 +151,14 @@ def frame(told: News, growing: Mapping[UUID, GrowingAnswer]) -> str:
             "conversation": told.conversation,
             "whole": told.whole,
             "messages": [message(m, growing) for m in told.messages],
-            "is_live": Generation.objects.live().filter(conversation=told.conversation).exists(),
+            "is_live": is_live(told.conversation),
         },
     )
+
+
+def is_live(conversation: Conversation) -> bool:
+    """Whether there is something to stop, on the shown path or on another branch."""
+    return Generation.objects.live().filter(conversation=conversation).exists()
 
 
 def patch_frame(patches: Iterable[Patch]) -> str:

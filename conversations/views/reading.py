@@ -61,7 +61,7 @@ def chat(shown: Conversation | None, form: QuestionForm, *, editing: Message | N
     if shown:
         messages = Path(shown).messages()
         growing = showing.growing_answers(messages)
-        context |= {"messages": [showing.message(m, growing) for m in messages], "is_live": bool(growing)}
+        context |= {"messages": [showing.message(m, growing) for m in messages], "is_live": showing.is_live(shown)}
     return context
 
 

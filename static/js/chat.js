@@ -1,9 +1,12 @@
-// The page's own script: it says where the page stands, acknowledges frames, and keeps what was typed.
+// The page's own script. Without it everything works by plain forms; with it the answer arrives by itself, the page says
+// where it stands, follows what is written, and keeps what was typed.
 (() => {
   "use strict";
 
   const SILENCE = 40_000; // ms without any frame, heartbeats included: the connection is dead, whatever it says
   const POLL = 2_000; // ms between looks at the news while there is no socket
+  const PATIENCE = 1_000; // ms before a lost connection is worth words: a tab that comes back needs a moment
+  const OURS = [401, 409, 422]; // refusals that our server puts into words, as partials
 
   const byId = (id) => document.getElementById(id);
   const chat = () => byId("chat");
@@ -24,7 +27,7 @@
 
   // The socket ------------------------------------------------------------------------------------------------------
 
-  let socket = null; // while it is open
+  let socket = null; // the newest one that opened
   let heardAt = 0;
 
   const isOpen = () => socket?.readyState === WebSocket.OPEN;
@@ -33,7 +36,7 @@
     socket = event.detail.connection.socket;
     heardAt = performance.now();
     socket.send(JSON.stringify({ seq: Number(byId("cursor")?.value ?? 0) }));
-    showConnection("");
+    showBackAgain();
   });
 
   document.addEventListener("htmx:ws:after:message:incoming", () => {
@@ -41,21 +44,53 @@
     if (isOpen()) socket.send("1");
   });
 
-  document.addEventListener("htmx:ws:close", (event) => {
-    socket = null;
-    if (event.detail.code === 4404) location.assign("/");
-    else if (event.detail.code === 4401) showConnection("You are signed out. Reload the page to sign in.");
-    else if (event.detail.reason === "closed" && !document.hidden) showConnection("Reconnecting…");
+  document.addEventListener("htmx:ws:close", ({ detail: { code, reason } }) => {
+    if (reason !== "closed") return;
+    if (code === 4404) location.assign("/");
+    else if (code === 4401) showConnection("You are signed out. Reload the page to sign in.");
+    else watchConnection();
   });
 
   setInterval(() => {
     if (isOpen() && performance.now() - heardAt > SILENCE) socket.close();
   }, 5_000);
 
-  function showConnection(words) {
-    const place = byId("connection");
-    if (place && place.textContent !== words) place.textContent = words;
+  // How the connection is, in words -----------------------------------------------------------------------------------
+
+  let worry = 0;
+
+  function watchConnection() {
+    clearTimeout(worry);
+    worry = setTimeout(() => {
+      if (!chat()?.dataset.news || isOpen() || document.hidden) return;
+      showConnection(navigator.onLine ? "Reconnecting…" : "You are offline. Answers go on without you.");
+    }, PATIENCE);
   }
+
+  function showBackAgain() {
+    clearTimeout(worry);
+    if (!byId("connection")?.textContent) return;
+    showConnection("Back again.", true);
+    worry = setTimeout(showConnection, 2_000, "");
+  }
+
+  function showConnection(words, isGood = false) {
+    const place = byId("connection");
+    if (!place || place.textContent === words) return;
+    place.textContent = words;
+    place.classList.toggle("good", isGood);
+  }
+
+  addEventListener("offline", watchConnection);
+  addEventListener("online", watchConnection);
+  document.addEventListener("visibilitychange", watchConnection);
+  addEventListener("pageshow", (event) => {
+    if (!event.persisted) return;
+    // Out of the back-forward cache: as it was left, but for the drawer.
+    if (byId("sidebar").matches(":popover-open")) byId("sidebar").hidePopover();
+    watchConnection();
+    lookForNews();
+  });
 
   // Without a socket the page asks what is new ------------------------------------------------------------------------
 
@@ -68,6 +103,8 @@
       if (reply.status === 200) {
         await htmx.swap({ sourceElement: chat(), target: chat(), swap: "none", text: await reply.text() });
       }
+      const isSilent = !isOpen() && byId("connection")?.textContent === "Reconnecting…";
+      if (reply.ok && isSilent) showConnection("No live connection; looking for news every 2 seconds.");
     } catch {
       // Offline: the next look will tell.
     }
@@ -77,65 +114,220 @@
 
   // Sending -----------------------------------------------------------------------------------------------------------
 
+  const underWay = new Set(); // the buttons and forms whose request has no answer yet
+
   const cookie = (name) =>
     document.cookie.split("; ").find((pair) => pair.startsWith(`${name}=`))?.slice(name.length + 1);
 
-  document.addEventListener("htmx:config:request", ({ detail: { ctx } }) => {
+  document.addEventListener("htmx:config:request", (event) => {
+    const { ctx } = event.detail;
+    if (underWay.has(ctx.sourceElement)) return event.preventDefault(); // the second click
+    underWay.add(ctx.sourceElement);
+    ctx.sourceElement.setAttribute("aria-busy", "true");
     // Signing in again in another tab changes the token; the cookie always has the newest.
     const token = cookie("csrf") ?? cookie("__Host-csrf");
     if (token && ctx.request.body instanceof FormData) ctx.request.body.set("csrfmiddlewaretoken", token);
-    if (ctx.sourceElement.id === "composer") ctx.sent = byId("question").value;
+    if (ctx.sourceElement.id === "composer") send(ctx);
+    else if (ctx.request.method === "GET") keepDraft();
   });
 
   document.addEventListener("htmx:before:response", (event) => {
-    const { ctx } = event.detail;
-    const { status } = ctx.response;
-    if (status >= 500 || (status >= 400 && !ctx.response.headers.get("content-type")?.includes("html"))) {
-      refuse("The server could not do that just now. Nothing is lost; try again.");
-      event.preventDefault();
-    } else if (status === 403 || status === 404) {
-      refuse("That is not possible any more. Reload the page and try again; copy your text first.");
-      event.preventDefault();
-    }
+    const { status, raw } = event.detail.ctx.response;
+    const sentence = raw.redirected ? "You are signed out. Reload the page to sign in." : refusal(status);
+    if (!sentence) return;
+    refuse(sentence);
+    event.preventDefault();
   });
 
-  document.addEventListener("htmx:after:request", ({ detail: { ctx } }) => {
-    if (ctx.response.status >= 400) return;
-    const question = byId("question");
-    // Only what was sent goes; words typed since then stay.
-    if (ctx.sent !== undefined && question.value.startsWith(ctx.sent)) question.value = question.value.slice(ctx.sent.length);
-    if (!isOpen()) setTimeout(lookForNews, 0);
-  });
+  function refusal(status) {
+    if (status < 400 || OURS.includes(status)) return "";
+    if (status === 400 || status === 413) return "This text is too long to be sent.";
+    if (status === 403 || status === 404) return "That is not possible any more. Reload the page and try again.";
+    if (status === 429) return "That was too much at once. Wait a moment, then try again.";
+    return "The server could not do that just now. Nothing is lost; try again.";
+  }
 
   document.addEventListener("htmx:error", ({ detail: { ctx } }) => {
-    if (ctx?.request) refuse("The server can't be reached. Your text is still here; try again.");
+    if (ctx?.request && !ctx.response) refuse("The server can't be reached. Your text is still here; try again.");
+  });
+
+  document.addEventListener("htmx:finally:request", ({ detail: { ctx } }) => {
+    underWay.delete(ctx.sourceElement);
+    ctx.sourceElement.removeAttribute("aria-busy");
+    const isDone = ctx.response?.status < 400 && !ctx.response.raw.redirected;
+    if (ctx.sent !== undefined) (isDone ? sent : notSent)(ctx);
+    if (isDone && !isOpen()) lookForNews();
   });
 
   function refuse(sentence) {
-    const place = byId("refusal");
-    if (!place) return;
     const words = document.createElement("p");
     words.textContent = sentence;
-    place.replaceChildren(words);
+    byId("refusal")?.replaceChildren(words);
   }
 
-  // The composer's keys, and copying code -----------------------------------------------------------------------------
+  // The question stands in the page at once; the server's element of the same id takes its place ---------------------------
+
+  function send(ctx) {
+    const form = ctx.sourceElement;
+    const question = byId("question");
+    ctx.sent = question.value;
+    byId("refusal").replaceChildren();
+    if ("editing" in form.dataset || !ctx.sent.trim()) return;
+    ctx.shown = showQuestion(byId("key").value, ctx.sent);
+    question.value = "";
+  }
+
+  function sent(ctx) {
+    const [before, now] = [ctx.sourceElement, byId("composer")];
+    if (now === before || "editing" in now.dataset) return;
+    // Another composer is here: what was typed since, or laid aside for an edit, goes into it.
+    const since = "editing" in before.dataset ? takeDraft() : before.elements.text.value;
+    if (since && !byId("question").value) byId("question").value = since;
+  }
+
+  function notSent(ctx) {
+    ctx.shown?.undo();
+    const question = byId("question");
+    if (ctx.shown) question.value = [ctx.sent, question.value].filter(Boolean).join("\n");
+    if (document.activeElement === document.body) question.focus();
+  }
+
+  function showQuestion(key, text) {
+    const id = `m-${key}`;
+    if (byId(id)) return { undo() {} };
+    const message = document.createElement("article");
+    message.id = id;
+    message.className = "message user sending";
+    message.append(
+      part("h2", "who", document.querySelector("#sidebar .me").textContent),
+      part("div", "typed", text.replace(/^\n+|\n+$/g, "")),
+      part("footer", "actions", "Sending…"),
+    );
+    const empty = chat().querySelector(".empty");
+    const place = byId("messages") ?? threadInsteadOf(empty);
+    place.append(message);
+    goToEnd();
+    return {
+      undo() {
+        if (byId(id)?.matches(".sending")) byId(id).remove();
+        if (empty) byId("thread")?.replaceWith(empty);
+      },
+    };
+  }
+
+  function part(tag, name, text) {
+    const element = document.createElement(tag);
+    element.className = name;
+    element.textContent = text;
+    return element;
+  }
+
+  function threadInsteadOf(empty) {
+    const thread = document.createElement("section");
+    const messages = document.createElement("div");
+    thread.id = "thread";
+    messages.id = "messages";
+    thread.append(messages);
+    empty.replaceWith(thread);
+    return messages;
+  }
+
+  // Editing borrows the composer. What was half typed there is laid aside, also across the page load of "Cancel".
+
+  const draftName = () => `draft ${location.pathname}`;
+
+  function keepDraft() {
+    const isEditing = "editing" in byId("composer").dataset;
+    if (!isEditing && byId("question").value.trim()) sessionStorage.setItem(draftName(), byId("question").value);
+  }
+
+  function takeDraft() {
+    const draft = sessionStorage.getItem(draftName());
+    sessionStorage.removeItem(draftName());
+    return draft;
+  }
+
+  if (!("editing" in byId("composer").dataset) && !byId("question").value) byId("question").value = takeDraft() ?? "";
+
+  // Following what is written, while the reader is at its end ------------------------------------------------------------
+
+  const page = document.documentElement;
+  let follows = !location.hash;
+  let lastTop = 0;
+
+  const toGo = () => page.scrollHeight - page.clientHeight - page.scrollTop;
+
+  function goToEnd() {
+    follows = true;
+    page.scrollTo({ top: page.scrollHeight, behavior: "instant" });
+    showWayDown();
+  }
+
+  function showWayDown() {
+    const latest = byId("latest");
+    if (latest) latest.hidden = follows || toGo() < 48;
+  }
+
+  addEventListener("scroll", () => {
+    const top = page.scrollTop;
+    if (toGo() <= 1) follows = true;
+    else if (top < lastTop) follows = false;
+    else if (toGo() < 32) follows = true;
+    lastTop = top;
+    showWayDown();
+  }, { passive: true });
+
+  new ResizeObserver(() => (follows && byId("messages") ? goToEnd() : showWayDown())).observe(document.body);
+
+  // A thinking box that the reader opened or closed stays so when its message is replaced ----------------------------------
+
+  const chosen = new Map(); // message's id → open?
+
+  new MutationObserver(() => {
+    for (const [id, open] of chosen) {
+      const box = byId(id)?.querySelector(".thinking");
+      if (box && box.open !== open) box.open = open;
+    }
+  }).observe(document.body, { childList: true, subtree: true });
+
+  // Keys and clicks ----------------------------------------------------------------------------------------------------
+
+  const hasKeyboard = !matchMedia("(hover: none) and (pointer: coarse)").matches; // on glass, Enter is a new line
 
   document.addEventListener("keydown", (event) => {
-    const isEnter = event.key === "Enter" && !event.shiftKey && !event.isComposing && event.keyCode !== 229;
-    if (isEnter && event.target.id === "question") {
+    if (event.isComposing || event.keyCode === 229) return; // half a word of an input method
+    if (event.key === "Enter" && !event.shiftKey && hasKeyboard && event.target.id === "question") {
       event.preventDefault();
       if (event.target.value.trim()) event.target.form.requestSubmit();
+    } else if (event.key === "Escape" && !document.querySelector(":popover-open")) {
+      byId("live")?.querySelector("button")?.click();
     }
   });
 
-  document.addEventListener("click", async ({ target }) => {
-    if (!target.matches?.("button.copy")) return;
-    const code = target.closest("figure")?.querySelector("code");
-    if (!code) return;
-    await navigator.clipboard.writeText(code.textContent);
-    const label = target.textContent;
-    target.textContent = "Copied";
-    setTimeout(() => (target.textContent = label), 1_500);
+  document.addEventListener("click", (event) => {
+    const target = event.target.closest?.(".thinking > summary, button.copy, #latest");
+    if (!target) return;
+    if (target.id === "latest") {
+      event.preventDefault();
+      goToEnd();
+    } else if (target.matches(".copy")) {
+      copyCode(target);
+    } else {
+      follows = false; // the reader looks at the box now, not at the end
+      chosen.set(target.closest(".message").id, !target.parentElement.open);
+    }
   });
+
+  async function copyCode(button) {
+    const code = button.closest("figure").querySelector("code");
+    try {
+      await navigator.clipboard.writeText(code.textContent);
+    } catch {
+      // Plain http away from this machine has no clipboard: select it, and try the old way.
+      getSelection().selectAllChildren(code);
+      if (!document.execCommand("copy")) return;
+    }
+    button.textContent = "Copied";
+    setTimeout(() => (button.textContent = "Copy"), 1_500);
+  }
 })();

@@ -62,7 +62,7 @@ def test_the_second_start_is_quick_and_keeps_the_password_to_itself(
         assert "with the password" not in up.said
         up.send(signal.SIGTERM)
         assert up.wait() == 0
-    assert took < 15  # 3 s on a machine with nothing else to do
+    assert took < 30  # seconds; 3 on two cores with nothing else to do
 
 
 def test_it_starts_again_what_dies_and_a_kill_takes_all_along(
@@ -108,7 +108,8 @@ def test_a_database_that_does_not_answer_is_said(environment: dict[str, str], tm
     with program("manage.py", "up", said=tmp_path / "said", environment=environment) as up:
         assert up.wait(90) == 1
         assert "The database of DATABASE_URL can't be reached" in up.said
-        assert "Traceback" not in up.said
+        assert "Connection refused" in up.said
+        assert up.said.count("\n") <= 3  # libpq's own words, and what `up` says of `prepare`
 
 
 def _answers(environment: dict[str, str]) -> bool:

@@ -104,6 +104,12 @@ def test_a_key_inside_a_stream_is_not_given_away_either() -> None:
     assert error.sentence == "The provider could not accept the request: bad key ***"
 
 
+def test_a_key_is_not_cut_into_something_that_looks_like_none() -> None:
+    text = ("sk-" + "a" * 100 + " ") * 19 + "x" * 17 + " sk-6789abcdef"
+    assert text[:2000].endswith("sk-678")
+    assert "678" not in scrubbed(text, KEY)
+
+
 def test_long_words_are_scrubbed_in_no_time() -> None:
     assert len(scrubbed("*a" * 32768, KEY)) <= 300
 

@@ -1,0 +1,418 @@
+"""The feed itself: how soon, how much, at what cost, and what one reader costs the others."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from asgiref.sync import sync_to_async
+from django.contrib.sessions.models import Session
+from django.db import connection
+from django.test import Client
+from django.test.signals import template_rendered
+from django.test.utils import CaptureQueriesContext
+
+from accounts.models import User
+from catalog.models import Route
+from conversations import asking
+from conversations.feed import Feed, Reader
+from conversations.feed.admission import Admission, withdrawn
+from conversations.feed.feed import GONE, SIGNED_OUT, TOO_SLOW
+from conversations.feed.reader import PATIENCE_SECONDS, UNACKNOWLEDGED_CHARACTERS, UNACKNOWLEDGED_FRAMES, Position
+from conversations.feed.turn import Asked, Room, take_turn
+from conversations.models import Chunk, Conversation
+from tests.conversations.replaying import Follower, WebProcess, Writer, assert_same, load
+from tests.page import Page
+
+TEXT = Chunk.Kind.TEXT
+SELDOM = 3600.0  # a poll that never comes, where the bus must do it
+
+
+def words(count: int, first: int = 0) -> list[tuple[Chunk.Kind, str]]:
+    return [(TEXT, f"word{number} ") for number in range(first, first + count)]
+
+
+class Socket:
+    """A page behind a socket in this process. It acknowledges, or does not."""
+
+    def __init__(self, feed: Feed, page: Page, conversation: Conversation, admission: Admission, **reader: Any) -> None:
+        self.feed, self.page = feed, page
+        self.frames: list[str] = []
+        self.given_at: list[float] = []
+        self.closed: int | None = None
+        self.acknowledges = True
+        self._changed = asyncio.Event()
+        self.reader = Reader(conversation.pk, admission, Position(page.cursor), self._send, self._close, **reader)
+
+    async def _send(self, frame: str) -> None:
+        self.frames.append(frame)
+        self.given_at.append(time.monotonic())
+        self.page.apply(frame)
+        self._changed.set()
+        if self.acknowledges:
+            self.feed.acknowledged(self.reader)
+
+    async def _close(self, code: int) -> None:
+        self.closed = code
+        self._changed.set()
+
+    async def until(self, look: Callable[[], object], seconds: float = 5) -> None:
+        async with asyncio.timeout(seconds):
+            while not look():
+                self._changed.clear()
+                await self._changed.wait()
+
+    def shows(self, words: str) -> bool:
+        return words in self.page.element("messages").text
+
+
+@pytest.fixture
+def admission(alice: User, browser_of_alice: Client) -> Admission:
+    return Admission(alice.pk, browser_of_alice.session.session_key or "", alice.get_session_auth_hash())
+
+
+@asynccontextmanager
+async def feeding(**options: float) -> AsyncIterator[Feed]:
+    feed = Feed(**options)
+    try:
+        yield feed
+    finally:
+        await feed.close()
+
+
+class Desk:
+    """Opens sockets on one conversation, and writes its answer."""
+
+    def __init__(self, client: Client, conversation: Conversation, admission: Admission) -> None:
+        self.client, self.conversation, self.admission = client, conversation, admission
+        [self.writer] = Writer.claim([])
+        self._loaded = client.get(conversation.get_absolute_url()).content.decode()
+
+    def open(self, feed: Feed, *, acknowledges: bool = True, **reader: Any) -> Socket:
+        socket = Socket(feed, Page(self._loaded), self.conversation, self.admission, **reader)
+        socket.acknowledges = acknowledges
+        feed.join(socket.reader)
+        return socket
+
+    async def write(self, pieces: list[tuple[Chunk.Kind, str]]) -> None:
+        self.writer.pieces = pieces
+        await sync_to_async(self.writer.write)(len(pieces))
+
+    async def end(self) -> Page:
+        await sync_to_async(self.writer.end)()
+        return await sync_to_async(load)(self.client, self.conversation)
+
+
+@pytest.fixture
+def desk(browser_of_alice: Client, conversation: Conversation, admission: Admission) -> Desk:
+    return Desk(browser_of_alice, conversation, admission)
+
+
+async def test_the_first_words_come_at_once_and_by_the_bus_alone(desk: Desk) -> None:
+    async with feeding(poll_seconds=SELDOM) as feed:
+        socket = desk.open(feed)
+        await socket.until(lambda: socket.frames)
+        await until_listening()
+        latencies = []
+        for number in range(9):
+            await asyncio.sleep(0.1)  # quiet, as before a first word
+            began = time.monotonic()
+            await desk.write(words(1, number))
+            await socket.until(lambda wanted=number: socket.shows(f"word{wanted} "))
+            latencies.append(socket.given_at[-1] - began)
+    assert sorted(latencies)[4] < 0.016, latencies  # shorter than a tick: nobody waited for one
+
+
+async def until_listening() -> None:
+    async with asyncio.timeout(5):
+        while not await sync_to_async(_listeners)():  # noqa: ASYNC110  # PostgreSQL tells nobody who listens
+            await asyncio.sleep(0.01)
+
+
+def _listeners() -> list[int]:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND query LIKE 'LISTEN \"chat_feed\"%'"
+        )
+        return [row[0] for row in cursor.fetchall()]
+
+
+async def test_who_never_acknowledges_gets_four_frames_then_one_that_brings_them_up_to_date(desk: Desk) -> None:
+    async with feeding() as feed:
+        brisk, silent = desk.open(feed), desk.open(feed, acknowledges=False)
+        for number in range(30):
+            await desk.write(words(1, number))
+            await brisk.until(lambda wanted=number: brisk.shows(f"word{wanted} "))
+        assert len(silent.frames) == UNACKNOWLEDGED_FRAMES
+        assert len(brisk.frames) > 20
+        feed.acknowledged(silent.reader)
+        await silent.until(lambda: silent.shows("word29 "))
+        assert len(silent.frames) == UNACKNOWLEDGED_FRAMES + 1  # twenty-six skipped, in one
+        silent.acknowledges = True
+        for _ in range(UNACKNOWLEDGED_FRAMES):
+            feed.acknowledged(silent.reader)
+        fresh = await desk.end()
+        for socket in (brisk, silent):
+            await socket.until(lambda it=socket: it.page.cursor == fresh.cursor)
+            assert_same(socket.page, fresh)
+
+
+async def test_who_never_acknowledges_gets_no_more_than_64_kB_and_one_frame(desk: Desk) -> None:
+    async with feeding() as feed:
+        brisk, silent = desk.open(feed), desk.open(feed, acknowledges=False)
+        await silent.until(lambda: silent.frames)
+        for number in range(10):
+            await desk.write([(TEXT, f"word{number} {'long ' * 6_000}\n\n")])
+            await brisk.until(lambda wanted=number: brisk.shows(f"word{wanted} "))
+        assert len(silent.frames) < UNACKNOWLEDGED_FRAMES
+        assert sum(map(len, silent.frames[:-1])) < UNACKNOWLEDGED_CHARACTERS
+        assert not silent.reader.is_ready
+
+
+async def test_who_does_not_acknowledge_in_time_is_closed_and_the_others_go_on(desk: Desk) -> None:
+    assert PATIENCE_SECONDS == 30
+    async with feeding(poll_seconds=0.1) as feed:
+        brisk, silent = desk.open(feed), desk.open(feed, acknowledges=False, patience=0.5)
+        await desk.write(words(1))
+        await silent.until(lambda: silent.closed)
+        assert silent.closed == TOO_SLOW
+        told = len(silent.frames)
+        await desk.write(words(1, 1))
+        await brisk.until(lambda: brisk.shows("word1 "))
+        assert (len(silent.frames), brisk.closed) == (told, None)
+
+
+async def test_what_a_slow_reader_skips_is_kept_nowhere(desk: Desk) -> None:
+    """The same memory, whether a hundred frames were skipped or none: a place, and when it was last given something."""
+    async with feeding() as feed:
+        brisk, silent = desk.open(feed), desk.open(feed, acknowledges=False)
+        await desk.write(words(1))
+        await silent.until(lambda: silent.frames)
+        sizes = []
+        for number in range(1, 101):
+            await desk.write(words(1, number))
+            await brisk.until(lambda wanted=number: brisk.shows(f"word{wanted} "))
+            sizes.append(len(silent.reader.unacknowledged))
+        assert max(sizes) <= UNACKNOWLEDGED_FRAMES
+        position = silent.reader.position
+        assert position.standings is not None
+        assert len(position.standings) == 1
+        assert not brisk.reader.unacknowledged
+
+
+async def test_two_hundred_readers_are_given_one_and_the_same_frame(desk: Desk) -> None:
+    async with feeding() as feed:
+        with counting_renders() as rendered:
+            sockets = [desk.open(feed) for _ in range(200)]
+            for socket in sockets:
+                await socket.until(lambda it=socket: it.frames)
+        assert rendered.count("conversations/_message.html") <= 4  # question and answer, in at most two turns
+        await desk.write(words(5))
+        for socket in sockets:
+            await socket.until(lambda it=socket: it.shows("word4 "))
+        assert len({id(socket.frames[-1]) for socket in sockets}) == 1
+
+
+@contextmanager
+def counting_renders() -> Iterator[list[str]]:
+    rendered: list[str] = []
+
+    def note(template: Any, **_: Any) -> None:
+        rendered.append(template.name)
+
+    template_rendered.connect(note)
+    try:
+        yield rendered
+    finally:
+        template_rendered.disconnect(note)
+
+
+def test_a_turn_asks_the_database_the_same_however_many_read_and_in_however_many_rooms(
+    alice: User, route: Route, browser_of_alice: Client
+) -> None:
+    counts = {}
+    for rooms, readers in ((1, 1), (1, 50), (12, 1), (12, 20)):
+        conversations = [asking.start(alice, "First?", uuid4(), route).conversation for _ in range(rooms)]
+        writers = Writer.claim([])
+        places = {pk: Asked(Room(), [Position(0)] * readers, True) for pk in (it.pk for it in conversations)}
+        take_turn(places)
+        for writer in writers:
+            writer.pieces = words(1)
+            writer.write()
+        asked = {pk: Asked(it.room, [told.position for told in it.told], False) for pk, it in places.items()}
+        counts[rooms, readers, "words"] = queries_of(asked)
+        assert all(told.frame for share in asked.values() for told in share.told)
+        asked = {pk: Asked(it.room, [told.position for told in it.told], True) for pk, it in asked.items()}
+        counts[rooms, readers, "nothing new"] = queries_of(asked)
+        for writer in writers:
+            writer.end()
+    assert {count for (_, _, what), count in counts.items() if what == "words"} == {1}
+    assert {count for (_, _, what), count in counts.items() if what == "nothing new"} == {2}
+
+
+def queries_of(asked: dict[Any, Asked]) -> int:
+    with CaptureQueriesContext(connection) as queries:
+        take_turn(asked)
+    return len(queries)
+
+
+def test_a_deed_costs_its_room_the_same_however_many_read(
+    alice: User, route: Route, browser_of_alice: Client, conversation: Conversation
+) -> None:
+    counts = set()
+    for readers in (1, 100):
+        process = WebProcess(conversation)
+        followers = [Follower(load(browser_of_alice, conversation)) for _ in range(readers)]
+        for follower in followers:
+            follower.connect()
+        process.catch_up(followers)
+        asking.rename(conversation, f"For {readers}")
+        with CaptureQueriesContext(connection) as queries:
+            told = process.turn(followers)
+        counts.add(len(queries))
+        assert len({id(it.frame) for it in told}) == 1
+    assert len(counts) == 1
+    assert counts.pop() <= 5
+
+
+async def test_a_lost_hint_costs_a_second_never_a_word(desk: Desk) -> None:
+    """The listening connection dies; what is said before it is back is found by looking."""
+    async with feeding(poll_seconds=0.2) as feed:
+        socket = desk.open(feed)
+        await socket.until(lambda: socket.frames)
+        await until_listening()
+        for number in range(5):
+            await sync_to_async(kill_listeners)()
+            await desk.write(words(1, number))
+            await socket.until(lambda wanted=number: socket.shows(f"word{wanted} "), 1.5)
+        await until_listening()
+
+
+def kill_listeners() -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_terminate_backend(pid) FROM unnest(%s::int[]) AS pid", [_listeners()])
+
+
+async def test_a_busy_bus_does_not_keep_it_from_looking_behind_it(
+    desk: Desk, alice: User, route: Route, browser_of_alice: Client, admission: Admission
+) -> None:
+    """Hints of one room come all the time; the hint of another was lost."""
+
+    def quiet_room() -> Conversation:
+        return asking.start(alice, "In another room?", uuid4(), route).conversation
+
+    other = await sync_to_async(quiet_room)()
+    page = await sync_to_async(load)(browser_of_alice, other)
+    async with feeding(poll_seconds=0.3) as feed:
+        busy, quiet = desk.open(feed), Socket(feed, page, other, admission)
+        feed.join(quiet.reader)
+        await quiet.until(lambda: quiet.frames)
+        await sync_to_async(rename_unheard)(other)
+        async with asyncio.timeout(3):
+            for number in range(1_000):
+                await desk.write(words(1, number))
+                await busy.until(lambda wanted=number: busy.shows(f"word{wanted} "))
+                if quiet.page.html("title") == '<h1 id="title">Unheard</h1>':
+                    break
+
+
+def rename_unheard(conversation: Conversation) -> None:
+    """As `rename` does, without a NOTIFY."""
+    row = Conversation.objects.get(pk=conversation.pk)
+    Conversation.objects.filter(pk=row.pk).update(seq=row.seq + 1, title="Unheard")
+
+
+async def test_hints_of_another_version_or_of_nobody_are_passed_over(desk: Desk) -> None:
+    async with feeding(poll_seconds=SELDOM) as feed:
+        socket = desk.open(feed)
+        await socket.until(lambda: socket.frames)
+        await until_listening()
+        await sync_to_async(notify)('{"v": 2, "x": [1]}')
+        await sync_to_async(notify)(f'{{"g": [["{uuid4()}", 1]]}}')
+        await desk.write(words(1))
+        await socket.until(lambda: socket.shows("word0 "))
+
+
+@pytest.mark.parametrize("nonsense", ["", "no json", "[]", '{"c": 1}', '{"g": [["x", 1]]}'])
+async def test_a_hint_that_nobody_can_read_costs_nobody_the_bus(desk: Desk, nonsense: str) -> None:
+    async with feeding(poll_seconds=SELDOM) as feed:
+        socket = desk.open(feed)
+        await socket.until(lambda: socket.frames)
+        await until_listening()
+        await sync_to_async(notify)(nonsense)
+        await desk.write(words(1))
+        await socket.until(lambda: socket.shows("word0 "))
+
+
+def notify(payload: str) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_notify('chat_feed', %s)", [payload])
+
+
+async def test_a_reader_whose_socket_breaks_costs_the_others_nothing(desk: Desk) -> None:
+    async with feeding(poll_seconds=0.2) as feed:
+
+        async def broken(_: Any) -> None:
+            raise ConnectionResetError
+
+        sockets = [desk.open(feed) for _ in range(5)]
+        feed.join(Reader(desk.conversation.pk, desk.admission, Position(0), broken, broken))
+        for number in range(3):
+            await desk.write(words(1, number))
+            for socket in sockets:
+                await socket.until(lambda it=socket, wanted=number: it.shows(f"word{wanted} "), 2.5)
+
+
+async def test_who_is_signed_out_or_deactivated_is_closed_within_two_seconds(desk: Desk, alice: User) -> None:
+    def other_session() -> Admission:
+        client = Client()
+        client.force_login(alice)
+        return Admission(alice.pk, client.session.session_key or "", alice.get_session_auth_hash())
+
+    gone = await sync_to_async(other_session)()
+    async with feeding() as feed:
+        stays, goes = desk.open(feed), Socket(feed, desk.open(feed).page, desk.conversation, gone)
+        feed.join(goes.reader)
+        await desk.write(words(1))
+        await goes.until(lambda: goes.frames)
+        await sync_to_async(Session.objects.filter(session_key=gone.session_key).delete)()
+        await goes.until(lambda: goes.closed, 2)
+        assert (goes.closed, stays.closed) == (SIGNED_OUT, None)
+        await sync_to_async(User.objects.filter(pk=alice.pk).update)(is_active=False)
+        await stays.until(lambda: stays.closed, 2)
+        assert stays.closed == SIGNED_OUT
+
+
+async def test_who_has_another_password_is_closed(desk: Desk, alice: User) -> None:
+    async with feeding() as feed:
+        socket = desk.open(feed)
+        await socket.until(lambda: socket.frames)
+        alice.set_password("another horse battery")
+        await sync_to_async(alice.save)(update_fields=["password"])
+        await socket.until(lambda: socket.closed, 2)
+        assert socket.closed == SIGNED_OUT
+
+
+async def test_a_deleted_conversation_is_closed_at_once(desk: Desk) -> None:
+    async with feeding() as feed:
+        sockets = [desk.open(feed) for _ in range(3)]
+        for socket in sockets:
+            await socket.until(lambda it=socket: it.frames)
+        await sync_to_async(asking.delete)(desk.conversation)
+        for socket in sockets:
+            await socket.until(lambda it=socket: it.closed, 2)
+            assert socket.closed == GONE
+
+
+async def test_the_rights_of_all_readers_cost_two_queries(desk: Desk, admission: Admission) -> None:
+    def count() -> int:
+        with CaptureQueriesContext(connection) as queries:
+            withdrawn([admission] * 100)
+        return len(queries)
+
+    assert await sync_to_async(count)() == 2

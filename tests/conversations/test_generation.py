@@ -1,0 +1,172 @@
+"""Claimed rows: nobody gets one twice, nobody waits for another's, and leases run on the database's clock."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from datetime import timedelta
+from uuid import UUID, uuid4
+
+import pytest
+from django.db import IntegrityError, connection, transaction
+from django.db.models.functions import Now
+from pytest_django import Settings
+
+from accounts.models import User
+from catalog.models import Route
+from conversations import asking, ending
+from conversations.models import Conversation, Generation, Message
+from tests.workers import at_once, quick_passwords  # noqa: F401  # quick_passwords works by being here
+
+type Queue = Callable[[User, int], list[UUID]]
+
+
+@pytest.fixture
+def queue(route: Route) -> Queue:
+    """Put so many questions of a member into the queue, each in a conversation of its own, oldest first."""
+
+    def put(member: User, count: int) -> list[UUID]:
+        made = []
+        for number in range(count):
+            conversation = Conversation(owner=member, title=f"{member} {number}")
+            made.append((conversation, Message(conversation=conversation, role=Message.Role.ASSISTANT)))
+        Conversation.objects.bulk_create([conversation for conversation, _ in made])
+        Message.objects.bulk_create([message for _, message in made])
+        return [
+            Generation.objects.create(conversation=conversation, message=message, member=member, route=route).pk
+            for conversation, message in made
+        ]
+
+    return put
+
+
+def ids(claimed: list[Generation]) -> list[UUID]:
+    return [generation.pk for generation in claimed]
+
+
+def expire(*generations: UUID) -> None:
+    """As if their worker had been silent for longer than its lease."""
+    Generation.objects.filter(pk__in=generations).update(lease_until=Now() - timedelta(milliseconds=1))
+
+
+def test_two_hundred_rows_go_to_two_workers_each_exactly_once(alice: User, queue: Queue) -> None:
+    queued = queue(alice, 200)
+
+    def claim_all(number: int) -> list[UUID]:
+        mine: list[UUID] = []
+        while claimed := Generation.objects.claim(f"worker {number}", 7):
+            mine += ids(claimed)
+        return mine
+
+    shares = at_once(2, claim_all)
+    assert Counter(shares[0] + shares[1]) == Counter(queued)
+    assert all(shares)
+    for number, share in enumerate(shares):
+        assert set(Generation.objects.filter(owner=f"worker {number}").values_list("pk", flat=True)) == set(share)
+    assert not Generation.objects.exclude(epoch=1).exists()
+
+
+def test_a_row_that_another_worker_is_taking_is_passed_over_not_waited_for(alice: User, queue: Queue) -> None:
+    queued = queue(alice, 3)
+    with transaction.atomic():
+        list(Generation.objects.select_for_update().filter(pk=queued[0]))
+        taken = at_once(1, lambda _: ids(Generation.objects.claim("another", 10)))[0]
+    assert sorted(taken) == sorted(queued[1:])
+
+
+def test_a_claimed_answer_runs_under_a_new_epoch_and_a_lease(generation: Generation, settings: Settings) -> None:
+    settings.LEASE_SECONDS = 7
+    (claimed,) = Generation.objects.claim("a worker", 5)
+    assert (claimed.pk, claimed.state, claimed.epoch, claimed.owner) == (generation.pk, "running", 1, "a worker")
+    assert claimed.lease_until and claimed.started_at
+    assert claimed.lease_until - claimed.started_at == timedelta(seconds=7)  # both by the database's clock
+
+
+@pytest.mark.parametrize("plan", ["", "hashjoin", "hashjoin, mergejoin, material, indexscan, bitmapscan"])
+def test_no_more_are_claimed_than_asked_for_whatever_plan_the_database_makes(
+    alice: User, queue: Queue, plan: str
+) -> None:
+    queue(alice, 60)
+    with transaction.atomic(), connection.cursor() as cursor:
+        for way in filter(None, plan.split(", ")):
+            cursor.execute(f"SET LOCAL enable_{way} = off")
+        assert len(Generation.objects.claim("a worker", 5)) == 5
+        assert Generation.objects.filter(state="running").count() == 5
+
+
+def test_a_member_with_a_thousand_questions_does_not_hold_up_the_others(
+    alice: User, charlie: User, queue: Queue
+) -> None:
+    charlies = queue(charlie, 100)
+    alices = queue(alice, 2)
+    assert ids(Generation.objects.claim("a worker", 1)) == charlies[:1]  # the oldest, while nobody has one running
+    assert ids(Generation.objects.claim("a worker", 1)) == alices[:1]
+    assert ids(Generation.objects.claim("a worker", 1)) == charlies[1:2]  # one each: the older question first
+    assert ids(Generation.objects.claim("a worker", 1)) == alices[1:]
+
+
+def test_one_conversation_gets_one_answer_at_a_time_in_order(
+    conversation: Conversation, generation: Generation, alice: User, route: Route
+) -> None:
+    for text in ("Why?", "How?"):
+        asking.ask(conversation, alice, text, uuid4(), route)
+    order = list(Generation.objects.order_by("created_at").values_list("pk", flat=True))
+    for expected in order:
+        (claimed,) = Generation.objects.claim("a worker", 10)
+        assert claimed.pk == expected
+        assert Generation.objects.claim("another", 10) == []
+        assert ending.end(claimed, ending.Outcome(Generation.State.DONE), may=lambda _: True)
+
+
+def test_a_question_that_waits_for_its_hour_is_not_claimed_before(alice: User, queue: Queue) -> None:
+    later, now = queue(alice, 2)
+    Generation.objects.filter(pk=later).update(not_before=Now() + timedelta(hours=1))
+    assert ids(Generation.objects.claim("a worker", 10)) == [now]
+    Generation.objects.filter(pk=later).update(not_before=Now())
+    assert ids(Generation.objects.claim("a worker", 10)) == [later]
+
+
+# Heartbeats and leases.
+
+
+def test_a_heartbeat_lengthens_the_leases_of_its_own_worker_alone(
+    alice: User, queue: Queue, settings: Settings
+) -> None:
+    first, second = queue(alice, 2)
+    Generation.objects.claim("a worker", 1)
+    Generation.objects.claim("another", 1)
+    expire(first, second)
+    assert Generation.objects.beat("a worker", [first, second]) == {first: False}
+    assert ids(list(Generation.objects.abandoned())) == [second]
+
+
+def test_a_heartbeat_learns_of_a_stop(conversation: Conversation, generation: Generation) -> None:
+    Generation.objects.claim("a worker", 1)
+    asking.stop(conversation)
+    assert Generation.objects.beat("a worker", [generation.pk]) == {generation.pk: True}
+
+
+def test_a_heartbeat_learns_that_an_answer_is_not_its_own_any_more(generation: Generation) -> None:
+    Generation.objects.claim("a worker", 1)
+    expire(generation.pk)
+    assert ending.reap() == 1
+    assert Generation.objects.beat("a worker", [generation.pk]) == {}
+
+
+def test_a_worker_that_was_only_slow_and_beat_again_is_not_reaped(generation: Generation) -> None:
+    Generation.objects.claim("a worker", 1)
+    expire(generation.pk)
+    Generation.objects.beat("a worker", [generation.pk])
+    assert ending.reap() == 0
+    generation.refresh_from_db()
+    assert generation.state == "running"
+
+
+def test_a_running_answer_without_a_lease_cannot_be_stored(generation: Generation) -> None:
+    with pytest.raises(IntegrityError, match="a_running_generation_has_a_lease"):
+        Generation.objects.update(state="running")
+
+
+def test_an_ended_answer_without_its_end_cannot_be_stored(generation: Generation) -> None:
+    with pytest.raises(IntegrityError, match="an_ended_generation_has_its_end"):
+        Generation.objects.update(state="done")
