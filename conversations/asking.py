@@ -133,9 +133,12 @@ def stop(conversation: Conversation) -> None:
     A queued one ends at once. A running one is told to its worker, which hangs up upstream and ends it; if that worker
     is gone, the reaper does.
     """
-    for generation in Generation.objects.live().filter(conversation=conversation).order_by("pk"):
-        if not ending.end(generation, ending.Outcome(Generation.State.STOPPED), may=_is_queued):
-            _request_stop(generation)
+    with transaction.atomic():
+        # Locked here already: between two answers of ours no worker may begin the next.
+        Conversation.objects.locked().get(pk=conversation.pk)
+        for generation in Generation.objects.live().filter(conversation=conversation).order_by("pk"):
+            if not ending.end(generation, ending.Outcome(Generation.State.STOPPED), may=_is_queued):
+                _request_stop(generation)
 
 
 def _is_queued(generation: Generation) -> bool:
@@ -143,10 +146,9 @@ def _is_queued(generation: Generation) -> bool:
 
 
 def _request_stop(generation: Generation) -> None:
-    with transaction.atomic():
-        running = Generation.objects.filter(pk=generation.pk, state=Generation.State.RUNNING)
-        if running.update(stop_requested=True):
-            bus.tell_stop(generation.pk)
+    running = Generation.objects.filter(pk=generation.pk, state=Generation.State.RUNNING)
+    if running.update(stop_requested=True):
+        bus.tell_stop(generation.pk)
 
 
 def switch(message: Message) -> None:
@@ -165,9 +167,10 @@ def rename(conversation: Conversation, title: str) -> None:
 
 def delete(conversation: Conversation) -> None:
     """Take it out of sight at once and end its answers. A worker's chores remove the rows soon after."""
-    with deed(conversation) as locked:
-        locked.deleted_at = Now()  # the database's clock
-    stop(conversation)
+    with transaction.atomic():
+        with deed(conversation) as locked:
+            locked.deleted_at = Now()  # the database's clock
+        stop(conversation)
 
 
 def new_key() -> UUID:

@@ -11,12 +11,20 @@ from catalog.models import Route
 from conversations.models.conversation import TITLE_LIMIT
 
 
+class TypedField(forms.CharField):
+    """What was typed into a text area. A browser sends each line's end as CRLF, and counts it as one character."""
+
+    def to_python(self, value: object) -> str:
+        text: str = super().to_python(value)
+        return text.replace("\r\n", "\n").replace("\r", "\n")
+
+
 class QuestionForm(forms.Form):
     """A question. It carries a key, so that sending it twice asks once."""
 
     key = forms.UUIDField(widget=forms.HiddenInput, error_messages={"required": "Reload the page and send again."})
     route = forms.CharField(required=False, max_length=60)
-    text = forms.CharField(
+    text = TypedField(
         strip=False,
         max_length=settings.QUESTION_LIMIT,
         error_messages={
@@ -26,8 +34,8 @@ class QuestionForm(forms.Form):
     )
 
     def clean_text(self) -> str:
-        # Browsers send CRLF. PostgreSQL takes no NUL, and Django's field has refused it by now.
-        text: str = self.cleaned_data["text"].replace("\r\n", "\n").strip("\n")
+        # PostgreSQL takes no NUL; Django's field has refused it by now.
+        text: str = self.cleaned_data["text"].strip("\n")
         if not text.strip():
             raise forms.ValidationError("Type a question first.", code="required")
         return text

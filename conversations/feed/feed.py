@@ -143,10 +143,14 @@ class Feed:
 
     async def _give(self, reader: Reader, told: Told) -> None:
         reader.position = told.position
-        if told.is_gone:
-            await self._dismiss(reader, GONE)
-        elif told.frame:
-            await reader.give(told.frame)
+        try:
+            if told.is_gone:
+                await self._dismiss(reader, GONE)
+            elif told.frame:
+                await reader.give(told.frame)
+        except Exception:  # one broken socket must cost the others nothing
+            logger.exception("a reader could not be given a frame")
+            self.leave(reader)
 
     async def _look_after_readers(self) -> None:
         """Let those go that never acknowledge, and let the others know that we are there."""

@@ -67,7 +67,7 @@ def _news(share: Asked, conversation: Conversation) -> dict[int, News]:
     """What pages have to learn, by the number they stand at; the room's growing answers are brought up to date."""
     room = share.room
     behind = {at.seq for at in share.positions if at.seq != conversation.seq or at.standings is None}
-    if conversation.seq != room.seq:
+    if not behind and conversation.seq != room.seq:
         behind.add(conversation.seq)  # for the room itself: other answers may be being written now
     room.seq = conversation.seq
     news = {seq: showing.news(conversation, seq) for seq in behind}

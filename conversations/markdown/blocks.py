@@ -122,9 +122,9 @@ class Blocks:
     # Planning changes nothing: while a line is undecided it is planned again with every feed.
 
     def _plan(self, line: str, is_whole: bool) -> Plan:
-        if isinstance(self.leaf, Paragraph) and self.leaf.is_in_formula:
-            return Plan(len(self.containers), [], Blocks._go_on_with_formula, line.strip())
         matched, rest = self._containers_of(line)
+        if isinstance(self.leaf, Paragraph) and self.leaf.is_in_formula:
+            return Plan(len(self.containers), [], Blocks._go_on_with_formula, rest.strip())
         if isinstance(self.leaf, Code) and matched == len(self.containers):
             inside = self.leaf.inside(rest, is_whole)
             if inside is not None:
@@ -289,7 +289,8 @@ class Blocks:
     def _task(self, text: str) -> tuple[str, str]:
         """The box of a task, if an item of a list starts with one, and the text after it."""
         task = lines.TASK.match(text)
-        if task and self.containers and isinstance(self.containers[-1], Item) and not self.parent.children:
+        is_in_item = bool(self.containers) and isinstance(self.containers[-1], Item)
+        if task and is_in_item and not self.parent.children and not self.parent.id:  # new, and nobody has seen it
             self.parent.opening += ' class="task-list-item"'
             return TASK[task[1] != " "] + " ", text[task.end() :]
         return "", text

@@ -13,7 +13,7 @@ _ALIGNED = {"class": {"left", "center", "right"}}
 _CLEANER = nh3.Cleaner(
     tags=set(_TAGS.split()),
     clean_content_tags=set(),
-    attributes={"a": {"href"}, "ol": {"start"}},
+    attributes={"*": set(), "a": {"href"}, "ol": {"start"}},  # "*": otherwise lang and title pass everywhere
     tag_attribute_values={
         "a": {"class": {"image"}},
         "button": {"type": {"button"}, "class": {"copy"}},

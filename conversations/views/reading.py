@@ -8,7 +8,6 @@ from uuid import UUID
 from django.contrib.messages import get_messages
 from django.http import HttpResponse
 from django.shortcuts import render
-from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
 from catalog.models import Route
@@ -22,14 +21,12 @@ LISTED = 200  # conversations in the sidebar
 
 
 @require_safe
-@never_cache
 @member_only
 def index(request: MemberRequest) -> HttpResponse:
     return page(request, None, fresh_question())
 
 
 @require_safe
-@never_cache
 @member_only
 def conversation(request: MemberRequest, conversation_id: UUID) -> HttpResponse:
     found = conversation_of(request, conversation_id)
@@ -66,7 +63,6 @@ def chat(shown: Conversation | None, form: QuestionForm, *, editing: Message | N
 
 
 @require_safe
-@never_cache
 @member_only
 def news(request: MemberRequest, conversation_id: UUID) -> HttpResponse:
     """What a page whose socket is blocked asks every two seconds; 204 when there is nothing."""

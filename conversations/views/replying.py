@@ -9,9 +9,10 @@ from uuid import UUID
 
 from django.conf import settings
 from django.contrib.auth.views import redirect_to_login
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404, render, resolve_url
 from django.views.csrf import csrf_failure
+from django.views.decorators.cache import never_cache
 from django_htmx.middleware import HtmxDetails
 
 from accounts.models import User
@@ -28,12 +29,19 @@ class MemberRequest(HttpRequest):
 
 
 def member_only(view: View) -> View:
-    """Let members in. Others are sent to sign in; what they had typed is handed back to them, not lost."""
+    """Let members in. Others are sent to sign in; what they had typed is handed back to them, not lost.
 
+    No cache keeps what either was shown.
+    """
+
+    @never_cache
     @wraps(view)
     def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         if request.user.is_authenticated:
-            return view(request, *args, **kwargs)
+            try:
+                return view(request, *args, **kwargs)
+            except Conversation.DoesNotExist:  # deleted between our look at it and the deed's lock
+                raise Http404 from None
         if request.method == "POST":
             return signed_out(request, status=401)
         return redirect_to_login(request.get_full_path())

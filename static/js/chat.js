@@ -62,8 +62,10 @@
   function watchConnection() {
     clearTimeout(worry);
     worry = setTimeout(() => {
-      if (!chat()?.dataset.news || isOpen() || document.hidden) return;
-      showConnection(navigator.onLine ? "Reconnecting…" : "You are offline. Answers go on without you.");
+      if (!chat()?.dataset.news || document.hidden) return;
+      if (!navigator.onLine) showConnection("You are offline. Answers go on without you.");
+      else if (isOpen()) showBackAgain();
+      else showConnection("Reconnecting…");
     }, PATIENCE);
   }
 

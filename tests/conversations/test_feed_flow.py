@@ -34,7 +34,7 @@ SELDOM = 3600.0  # a poll that never comes, where the bus must do it
 
 
 def words(count: int, first: int = 0) -> list[tuple[Chunk.Kind, str]]:
-    return [(TEXT, f"word{number} ") for number in range(first, first + count)]
+    return [(TEXT, f"word{number}. ") for number in range(first, first + count)]
 
 
 class Socket:
@@ -123,7 +123,7 @@ async def test_the_first_words_come_at_once_and_by_the_bus_alone(desk: Desk) -> 
             await asyncio.sleep(0.1)  # quiet, as before a first word
             began = time.monotonic()
             await desk.write(words(1, number))
-            await socket.until(lambda wanted=number: socket.shows(f"word{wanted} "))
+            await socket.until(lambda wanted=number: socket.shows(f"word{wanted}."))
             latencies.append(socket.given_at[-1] - began)
     assert sorted(latencies)[4] < 0.016, latencies  # shorter than a tick: nobody waited for one
 
@@ -147,11 +147,11 @@ async def test_who_never_acknowledges_gets_four_frames_then_one_that_brings_them
         brisk, silent = desk.open(feed), desk.open(feed, acknowledges=False)
         for number in range(30):
             await desk.write(words(1, number))
-            await brisk.until(lambda wanted=number: brisk.shows(f"word{wanted} "))
+            await brisk.until(lambda wanted=number: brisk.shows(f"word{wanted}."))
         assert len(silent.frames) == UNACKNOWLEDGED_FRAMES
         assert len(brisk.frames) > 20
         feed.acknowledged(silent.reader)
-        await silent.until(lambda: silent.shows("word29 "))
+        await silent.until(lambda: silent.shows("word29."))
         assert len(silent.frames) == UNACKNOWLEDGED_FRAMES + 1  # twenty-six skipped, in one
         silent.acknowledges = True
         for _ in range(UNACKNOWLEDGED_FRAMES):
@@ -167,8 +167,8 @@ async def test_who_never_acknowledges_gets_no_more_than_64_kB_and_one_frame(desk
         brisk, silent = desk.open(feed), desk.open(feed, acknowledges=False)
         await silent.until(lambda: silent.frames)
         for number in range(10):
-            await desk.write([(TEXT, f"word{number} {'long ' * 6_000}\n\n")])
-            await brisk.until(lambda wanted=number: brisk.shows(f"word{wanted} "))
+            await desk.write([(TEXT, f"word{number}. {'long ' * 8_000}\n\n")])
+            await brisk.until(lambda wanted=number: brisk.shows(f"word{wanted}."))
         assert len(silent.frames) < UNACKNOWLEDGED_FRAMES
         assert sum(map(len, silent.frames[:-1])) < UNACKNOWLEDGED_CHARACTERS
         assert not silent.reader.is_ready
@@ -183,7 +183,7 @@ async def test_who_does_not_acknowledge_in_time_is_closed_and_the_others_go_on(d
         assert silent.closed == TOO_SLOW
         told = len(silent.frames)
         await desk.write(words(1, 1))
-        await brisk.until(lambda: brisk.shows("word1 "))
+        await brisk.until(lambda: brisk.shows("word1."))
         assert (len(silent.frames), brisk.closed) == (told, None)
 
 
@@ -196,7 +196,7 @@ async def test_what_a_slow_reader_skips_is_kept_nowhere(desk: Desk) -> None:
         sizes = []
         for number in range(1, 101):
             await desk.write(words(1, number))
-            await brisk.until(lambda wanted=number: brisk.shows(f"word{wanted} "))
+            await brisk.until(lambda wanted=number: brisk.shows(f"word{wanted}."))
             sizes.append(len(silent.reader.unacknowledged))
         assert max(sizes) <= UNACKNOWLEDGED_FRAMES
         position = silent.reader.position
@@ -214,7 +214,7 @@ async def test_two_hundred_readers_are_given_one_and_the_same_frame(desk: Desk) 
         assert rendered.count("conversations/_message.html") <= 4  # question and answer, in at most two turns
         await desk.write(words(5))
         for socket in sockets:
-            await socket.until(lambda it=socket: it.shows("word4 "))
+            await socket.until(lambda it=socket: it.shows("word4."))
         assert len({id(socket.frames[-1]) for socket in sockets}) == 1
 
 
@@ -289,7 +289,7 @@ async def test_a_lost_hint_costs_a_second_never_a_word(desk: Desk) -> None:
         for number in range(5):
             await sync_to_async(kill_listeners)()
             await desk.write(words(1, number))
-            await socket.until(lambda wanted=number: socket.shows(f"word{wanted} "), 1.5)
+            await socket.until(lambda wanted=number: socket.shows(f"word{wanted}."), 1.5)
         await until_listening()
 
 
@@ -316,7 +316,7 @@ async def test_a_busy_bus_does_not_keep_it_from_looking_behind_it(
         async with asyncio.timeout(3):
             for number in range(1_000):
                 await desk.write(words(1, number))
-                await busy.until(lambda wanted=number: busy.shows(f"word{wanted} "))
+                await busy.until(lambda wanted=number: busy.shows(f"word{wanted}."))
                 if quiet.page.html("title") == '<h1 id="title">Unheard</h1>':
                     break
 
@@ -335,7 +335,7 @@ async def test_hints_of_another_version_or_of_nobody_are_passed_over(desk: Desk)
         await sync_to_async(notify)('{"v": 2, "x": [1]}')
         await sync_to_async(notify)(f'{{"g": [["{uuid4()}", 1]]}}')
         await desk.write(words(1))
-        await socket.until(lambda: socket.shows("word0 "))
+        await socket.until(lambda: socket.shows("word0."))
 
 
 @pytest.mark.parametrize("nonsense", ["", "no json", "[]", '{"c": 1}', '{"g": [["x", 1]]}'])
@@ -346,7 +346,7 @@ async def test_a_hint_that_nobody_can_read_costs_nobody_the_bus(desk: Desk, nons
         await until_listening()
         await sync_to_async(notify)(nonsense)
         await desk.write(words(1))
-        await socket.until(lambda: socket.shows("word0 "))
+        await socket.until(lambda: socket.shows("word0."))
 
 
 def notify(payload: str) -> None:
@@ -365,7 +365,7 @@ async def test_a_reader_whose_socket_breaks_costs_the_others_nothing(desk: Desk)
         for number in range(3):
             await desk.write(words(1, number))
             for socket in sockets:
-                await socket.until(lambda it=socket, wanted=number: it.shows(f"word{wanted} "), 2.5)
+                await socket.until(lambda it=socket, wanted=number: it.shows(f"word{wanted}."), 2.5)
 
 
 async def test_who_is_signed_out_or_deactivated_is_closed_within_two_seconds(desk: Desk, alice: User) -> None:

@@ -95,7 +95,7 @@ def test_a_page_shows_what_was_said_so_far(
     assert "Waiting for the model" in browser_of_alice.get(f"/c/{conversation.pk}/").content.decode()
     events.append([Event(generation.pk, 1, 1, Chunk.Kind.REASONING, "Let me **think**")])
     thinking = browser_of_alice.get(f"/c/{conversation.pk}/").content.decode()
-    assert "Let me <strong>think</strong>" in thinking
+    assert "<strong>think</strong>" in thinking
     assert "<details" in thinking
     events.append([Event(generation.pk, 2, 1, Chunk.Kind.TEXT, "A monad is a *burrito*")])
     assert "<em>burrito</em>" in browser_of_alice.get(f"/c/{conversation.pk}/").content.decode()

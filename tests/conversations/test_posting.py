@@ -168,7 +168,7 @@ def test_the_other_version_is_shown(
     browser_of_alice: Client, conversation: Conversation, question: Message, route: Route, headers: dict[str, str]
 ) -> None:
     browser_of_alice.post(f"/c/{conversation.pk}/m/{question.pk}/edit/", form("What is a monoid?"))
-    assert "What is a monad?" not in browser_of_alice.get(f"/c/{conversation.pk}/edit/").content.decode()
+    assert "<span>2/2</span>" in browser_of_alice.get(f"/c/{conversation.pk}/").content.decode()
     address = f"/c/{conversation.pk}/m/{question.pk}/show/"
     assert browser_of_alice.post(address, headers=headers).status_code == (204 if headers else 303)
     assert "<span>1/2</span>" in browser_of_alice.get(f"/c/{conversation.pk}/").content.decode()
@@ -227,7 +227,7 @@ def test_what_cannot_be_asked_stays_in_the_form_with_the_reason(
         if headers:
             assert "textarea" not in html  # the page keeps what it has
         else:
-            assert draft(html).replace("\n", "") == text.replace("\r\n", "").replace("\n", "")
+            assert draft(html) == text
             assert f'action="{address}"' in html
     assert rows() == before
 

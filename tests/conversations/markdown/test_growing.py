@@ -88,6 +88,13 @@ def test_a_growing_bomb_stays_cheap(bomb: str) -> None:
     assert sent <= 12 * max(len(text), len(growing.html()))
 
 
+@pytest.mark.parametrize(
+    "text", ["- \n  [ ] x\n", "- [ ] x\n- [x] y", "1. [ ] a\n\n   [ ] b", "> $$\n> x\n> + y\n> $$\n\nz"]
+)
+def test_an_element_that_has_been_seen_keeps_its_form(text: str) -> None:
+    follow(text, 1, 1)
+
+
 def test_a_feed_of_nothing_shows_what_was_held_back() -> None:
     growing = GrowingText("t1")
     growing.feed("- on")
@@ -116,6 +123,23 @@ def test_readers_at_the_same_place_share_one_answer() -> None:
     since = growing.place
     growing.feed("some words")
     assert growing.patches(since) is growing.patches(since)
+
+
+def test_a_line_is_shown_as_soon_as_it_is_clear_what_it_is() -> None:
+    for text, shown in [
+        ("- a", "<li"),
+        ("# a", "<h1"),
+        ("`a", "<code>a</code>"),
+        ("1. a", "<ol"),
+        ("> a", "<blockquote"),
+    ]:
+        growing = GrowingText("t1")
+        growing.feed(text)
+        assert shown in growing.html()
+    for text in ["#", "-", "1", "1.", "``", "```py", "=", "| a | b |", "[a]: http://x"]:
+        growing = GrowingText("t1")
+        growing.feed(text)
+        assert growing.html() == '<div class="growing" id="t1"></div>'
 
 
 def test_what_is_open_looks_as_if_it_were_closed() -> None:
