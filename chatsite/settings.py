@@ -192,6 +192,7 @@ QUESTION_LIMIT = 200_000  # characters of one question
 # Answers ------------------------------------------------------------------------------------------------------------
 LEASE_SECONDS = env.number("LEASE_SECONDS", 15)
 HEARTBEAT_SECONDS = env.number("HEARTBEAT_SECONDS", 4)
+GRACE_SECONDS = env.number("GRACE_SECONDS", 60)  # for running answers when a worker is told to go
 REAPER_SECONDS = env.number("REAPER_SECONDS", 5)
 PROVIDER_CLOCKS = {  # seconds
     "connect": env.number("CONNECT_SECONDS", 10),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from uuid import UUID
@@ -19,6 +20,7 @@ from conversations.pace import Pace
 logger = logging.getLogger(__name__)
 
 BUFFER_LIMIT = 256 * 1024  # characters of one answer that wait for a database that is away
+AWAY_SECONDS = 1.0  # a flush that takes longer: the database is away; until then much that waits is only a burst
 RETRY_SECONDS = 0.25
 
 
@@ -61,6 +63,7 @@ class Log:
         self._cross = cross
         self._writers: dict[UUID, _Writer] = {}
         self._wake = asyncio.Event()
+        self._flushing_since: float | None = None
 
     def open(self, generation: Generation, stop: Callable[[bool], None]) -> None:
         self._writers[generation.pk] = _Writer(generation.pk, generation.epoch, stop)
@@ -74,9 +77,13 @@ class Log:
         writer.pieces.append((kind, text))
         writer.waiting += len(text)
         writer.idle.clear()
-        if writer.waiting > BUFFER_LIMIT:
+        if writer.waiting > BUFFER_LIMIT and self._is_away():
             writer.stop(False)
         self._wake.set()
+
+    def _is_away(self) -> bool:
+        since = self._flushing_since
+        return since is not None and time.monotonic() - since > AWAY_SECONDS
 
     async def close(self, generation_id: UUID) -> None:
         """Return when everything added is written, or refused."""
@@ -97,7 +104,9 @@ class Log:
 
     async def _flush(self, writers: list[_Writer]) -> None:
         gathered = [event for writer in writers for event in writer.take()]
+        self._flushing_since = time.monotonic()
         refused = await self._append(gathered)
+        self._flushing_since = None
         for writer in writers:
             if writer.generation_id in refused:
                 self._writers.pop(writer.generation_id, None)

@@ -23,7 +23,6 @@ logger = logging.getLogger(__name__)
 
 CAPACITY = 400  # answers at once
 POLL_SECONDS = 1.0  # behind the bus: a lost hint costs a second
-GRACE_SECONDS = 60.0  # for running answers when told to go
 THREADS = 4  # into the database; the flush, the heartbeat and a beginning or ending beside them
 
 
@@ -39,7 +38,7 @@ class Worker:
         self._leaving = asyncio.Event()
 
     def leave(self) -> None:
-        """Claim nothing more; running answers get GRACE_SECONDS. Told a second time: end them now."""
+        """Claim nothing more; running answers get settings.GRACE_SECONDS. Told a second time: end them now."""
         if self._leaving.is_set():
             self._hand_back()
         self._leaving.set()
@@ -132,7 +131,7 @@ class Worker:
     async def _finish(self) -> None:
         """Let running answers end by themselves for a while, then end the rest at once, not after their lease."""
         if self._tasks:
-            await asyncio.wait(self._tasks, timeout=GRACE_SECONDS)
+            await asyncio.wait(self._tasks, timeout=settings.GRACE_SECONDS)
         self._hand_back()
         if self._tasks:
             await asyncio.wait(self._tasks, timeout=10)

@@ -58,22 +58,23 @@
   // How the connection is, in words -----------------------------------------------------------------------------------
 
   let worry = 0;
+  let looks = 0; // that found the server while the socket did not
 
   function watchConnection() {
-    clearTimeout(worry);
-    worry = setTimeout(() => {
+    worry ||= setTimeout(() => {
+      worry = 0;
       if (!chat()?.dataset.news || document.hidden) return;
       if (!navigator.onLine) showConnection("You are offline. Answers go on without you.");
       else if (isOpen()) showBackAgain();
-      else showConnection("Reconnecting…");
+      else showConnection(looks < 3 ? "Reconnecting…" : "No live connection. Looking for news every 2 seconds.");
     }, PATIENCE);
   }
 
   function showBackAgain() {
-    clearTimeout(worry);
+    looks = 0;
     if (!byId("connection")?.textContent) return;
     showConnection("Back again.", true);
-    worry = setTimeout(showConnection, 2_000, "");
+    setTimeout(() => isOpen() && navigator.onLine && showConnection(""), 2_000);
   }
 
   function showConnection(words, isGood = false) {
@@ -105,10 +106,10 @@
       if (reply.status === 200) {
         await htmx.swap({ sourceElement: chat(), target: chat(), swap: "none", text: await reply.text() });
       }
-      const isSilent = !isOpen() && byId("connection")?.textContent === "Reconnecting…";
-      if (reply.ok && isSilent) showConnection("No live connection; looking for news every 2 seconds.");
+      looks += 1;
+      watchConnection();
     } catch {
-      // Offline: the next look will tell.
+      looks = 0; // the next look will tell
     }
   }
 

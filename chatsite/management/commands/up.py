@@ -41,7 +41,8 @@ class Command(BaseCommand):
         with ExitStack() as running:
             running.enter_context(_only_one())
             database = running.enter_context(EmbeddedPostgres(places(settings.VAR_DIR))) if _embedded() else None
-            environment = os.environ | {"VAR_DIR": str(settings.VAR_DIR)}
+            # Ctrl-C means now: what an answer has said by then is kept, and "Try again" is beside it.
+            environment = {"GRACE_SECONDS": "2"} | os.environ | {"VAR_DIR": str(settings.VAR_DIR)}
             children = []
 
             def start(name: str, *command: str) -> None:
