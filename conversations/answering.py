@@ -8,14 +8,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 from uuid import UUID
 
 from django.conf import settings
 from django.db import Error as DatabaseError
-from django.db import transaction
+from django.db import InterfaceError, OperationalError, transaction
 from django.utils import timezone
 from django.utils.crypto import salted_hmac
 
@@ -45,6 +45,7 @@ OVERFLOWED = Outcome(State.INTERRUPTED, "interrupted", "The database could not b
 BROKEN = Outcome(State.FAILED, "internal", "Something went wrong on our side. The administrator's log has the details.")
 UNROUTED = Outcome(State.FAILED, "no_route", "The chosen model is not set up any more. Choose another and try again.")
 
+RETRY_SECONDS = 0.5  # until the database is back
 TITLE_TOKENS = 40
 TITLE_SECONDS = 60.0
 TITLE_CHARACTERS = 80
@@ -66,7 +67,8 @@ class Answer:
         self.generation = generation
         self._log, self._clients, self._cross = log, clients, cross
         self._writing: asyncio.Task[Outcome] | None = None
-        self._halted = False
+        self._naming: asyncio.Task[None] | None = None
+        self._halted = self._handed_back = False
         self._verdict: Outcome | None = None  # why it was halted; None: it is not ours any more
         self._brief: Brief | None = None
         self._spoke = False
@@ -86,6 +88,13 @@ class Answer:
         if self._writing:
             self._writing.cancel()
 
+    def hand_back(self) -> None:
+        """The worker goes: end as interrupted now, and let the title be."""
+        self._handed_back = True
+        self.halt(HANDED_BACK)
+        if self._naming:
+            self._naming.cancel()
+
     async def run(self) -> None:
         """Write the answer to its end, whatever that is."""
         self._log.open(self.generation, lambda refused: self.halt(None if refused else OVERFLOWED))
@@ -93,8 +102,10 @@ class Answer:
         await self._log.close(self.generation.pk)
         done = outcome is not None and await self._end(outcome) and outcome.state == State.DONE
         self._ended = True
-        if done:
-            await self._name()
+        if done and not self._handed_back:
+            self._naming = asyncio.create_task(self._name())
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._naming
 
     async def _written(self) -> Outcome | None:
         self._writing = asyncio.create_task(self._write())
@@ -109,7 +120,7 @@ class Answer:
             return BROKEN
 
     async def _write(self) -> Outcome:
-        begun = await self._cross(begin, self.generation)
+        begun = await self._surely(begin, self.generation)
         if isinstance(begun, Outcome):
             return begun
         self._brief = begun
@@ -129,7 +140,7 @@ class Answer:
 
     async def _call(self, brief: Brief) -> None:
         """One request, from its Call row to its last delta. Raises ProviderError."""
-        await self._cross(_open_call, self.generation, Call.Purpose.ANSWER, brief.model)
+        await self._surely(_open_call, self.generation, Call.Purpose.ANSWER, brief.model)
         async with contextlib.aclosing(self._stream(brief.endpoint, brief.request)) as deltas:
             async for delta in deltas:
                 self._take(delta)
@@ -164,12 +175,16 @@ class Answer:
         """End it in the database, once that can be reached; by then the reaper may have been here."""
         outcome = replace(outcome, facts=self._facts)
         epoch = self.generation.epoch
+        return await self._surely(ending.end, self.generation, outcome, may=lambda row: row.epoch == epoch)
+
+    async def _surely[**P, R](self, deed: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+        """Cross once the database can be reached. For deeds that may be done twice: a commit's reply may be lost."""
         while True:
             try:
-                return await self._cross(ending.end, self.generation, outcome, may=lambda row: row.epoch == epoch)
-            except DatabaseError as error:
-                logger.warning("generation %s can't be ended yet: %s", self.generation.pk, type(error).__name__)
-                await asyncio.sleep(1)
+                return await self._cross(deed, *args, **kwargs)
+            except (OperationalError, InterfaceError) as error:
+                logger.warning("generation %s has to wait: %s", self.generation.pk, type(error).__name__)
+                await asyncio.sleep(RETRY_SECONDS)
 
     async def _name(self) -> None:
         """Let the model give the conversation its title after the first answer. Without one the excerpt stays."""

@@ -67,7 +67,7 @@ async def listen(channel: str, heard: Callable[[dict[str, Any]], None], lost: Ca
     """
     while True:
         try:
-            async with await psycopg.AsyncConnection.connect(_address(), autocommit=True) as listener:
+            async with await psycopg.AsyncConnection.connect(_address(channel), autocommit=True) as listener:
                 await listener.execute(psycopg.sql.SQL("LISTEN {}").format(psycopg.sql.Identifier(channel)))
                 lost()
                 while True:
@@ -88,11 +88,11 @@ def _pass_on(payload: str, heard: Callable[[dict[str, Any]], None]) -> None:
         logger.exception("a hint could not be read: %.200s", payload)
 
 
-def _address() -> str:
-    """Where to listen: past any transaction pooler, which would hand our connection to others."""
+def _address(channel: str) -> str:
+    """Where to listen: past any transaction pooler, which would hand our connection to others. Named, to be found."""
     if settings.DATABASE_LISTEN_URL:
-        return str(settings.DATABASE_LISTEN_URL)
+        return make_conninfo(str(settings.DATABASE_LISTEN_URL), application_name=channel)
     params = connection.get_connection_params()
     for django_only in ("cursor_factory", "context", "prepare_threshold"):
         params.pop(django_only, None)
-    return make_conninfo(**params)
+    return make_conninfo(**{**params, "application_name": channel})

@@ -15,7 +15,7 @@ class TypedField(forms.CharField):
     """What was typed into a text area. A browser sends each line's end as CRLF, and counts it as one character."""
 
     def to_python(self, value: object) -> str:
-        text: str = super().to_python(value)
+        text = super().to_python(value) or ""
         return text.replace("\r\n", "\n").replace("\r", "\n")
 
 

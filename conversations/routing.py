@@ -1,9 +1,11 @@
 """The one socket."""
 
-from django.urls import path
+from channels.security.websocket import WebsocketDenier
+from django.urls import path, re_path
 
 from conversations.consumers import ConversationConsumer
 
 websocket_urlpatterns = [
     path("ws/c/<uuid:conversation_id>/", ConversationConsumer.as_asgi()),
+    re_path("", WebsocketDenier.as_asgi()),  # anything else is 403; by itself Channels answers 500 with a traceback
 ]

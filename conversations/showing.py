@@ -48,11 +48,11 @@ class GrowingAnswer:
     def take(self, event: Event) -> None:
         self.seq = event.seq
         if event.kind == Chunk.Kind.TEXT:
-            self._text.feed(event.text)
-            self._phase = "writing"
+            growing, self._phase = self._text, "writing"
         else:
-            self._reasoning.feed(event.text)
-            self._phase, self._has_thought = "thinking", True
+            growing, self._phase, self._has_thought = self._reasoning, "thinking", True
+        growing.feed(event.text)
+        growing.feed("")  # shows what comes after the element that this text closed, too
 
     @property
     def standing(self) -> Standing:

@@ -6,11 +6,13 @@ import asyncio
 import logging
 import os
 import socket
+from collections.abc import Awaitable, Callable, Iterable
 from typing import Any
 from uuid import UUID, uuid4
 
 from django.conf import settings
 from django.db import Error as DatabaseError
+from django.db import transaction
 
 from conversations import answering, bus, chores, ending
 from conversations.answering import Answer
@@ -36,6 +38,7 @@ class Worker:
         self._tasks: set[asyncio.Task[None]] = set()
         self._wake = asyncio.Event()
         self._leaving = asyncio.Event()
+        self._gone = False
 
     def leave(self) -> None:
         """Claim nothing more; running answers get settings.GRACE_SECONDS. Told a second time: end them now."""
@@ -92,6 +95,8 @@ class Worker:
     def _start(self, generation: Generation) -> None:
         answer = Answer(generation, self._log, self._clients, self._cross)
         self._answers[generation.pk] = answer
+        if self._gone:  # claimed while we were told to go
+            answer.hand_back()
         task = asyncio.create_task(self._answer(answer))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
@@ -105,18 +110,20 @@ class Worker:
             self._answers.pop(answer.generation.pk, None)
             self._wake.set()
 
-    async def _often(self, seconds: float, deed: Any) -> None:
+    async def _often(self, seconds: float, deed: Callable[[], Awaitable[None]]) -> None:
         while True:
             await asyncio.sleep(seconds)
             try:
                 await deed()
             except DatabaseError as error:
-                logger.warning("%s has to wait: %s", deed.__name__, type(error).__name__)
+                logger.warning("%s has to wait: %s", deed, type(error).__name__)
+            except Exception:  # the next turn may do better; without any, nobody would reap
+                logger.exception("%s failed", deed)
 
     async def _beat(self) -> None:
         """Lengthen the leases, learn of stops whose hint was lost, and drop what is not ours any more."""
         answers = {pk: answer for pk, answer in self._answers.items() if answer.is_writing}
-        held = await self._cross(Generation.objects.beat, self.name, answers)
+        held = await self._cross(beat, self.name, answers)
         for pk, answer in answers.items():
             if pk not in held:
                 answer.halt(None)
@@ -137,5 +144,15 @@ class Worker:
             await asyncio.wait(self._tasks, timeout=10)
 
     def _hand_back(self) -> None:
+        self._gone = True
         for answer in self._answers.values():
-            answer.halt(answering.HANDED_BACK)
+            answer.hand_back()
+
+
+def beat(owner: str, ids: Iterable[UUID]) -> dict[UUID, bool]:
+    """A heartbeat, as Generation.objects.beat. It locks by id first, as a flush does; else the two could deadlock."""
+    ids = list(ids)
+    with transaction.atomic():
+        rows = Generation.objects.filter(pk__in=ids).order_by("pk").select_for_update(no_key=True, of=("self",))
+        list(rows.values_list("pk"))
+        return Generation.objects.beat(owner, ids)

@@ -108,8 +108,9 @@ def _refused(
 ) -> HttpResponse:
     """What was typed stays where it was typed, with the reason beside it, and a key that has asked nothing yet."""
     if status == 409 or "key" in form.errors:
-        form.data = form.data.copy()
-        form.data["key"] = str(asking.new_key())
+        data = request.POST.copy()
+        data["key"] = str(asking.new_key())
+        form.data = data
     if is_htmx(request):
         return render(request, "conversations/replies.html#key_and_refusal", {"form": form}, status=status)
     return page(request, conversation, form, editing=editing, status=status)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from itertools import batched
 from uuid import uuid4
@@ -19,7 +20,22 @@ from conversations.models import Chunk, Conversation
 from tests.conversations.replaying import Writer, load
 
 TOKENS_A_FLUSH = 8
-WORDS = "the quick brown fox jumps over a lazy dog while seven wizards brew potent tea".split()
+WORDS = [
+    "the",
+    "quick",
+    "brown",
+    "fox",
+    "jumps",
+    "over",
+    "a",
+    "lazy",
+    "dog",
+    "while",
+    "wizards",
+    "brew",
+    "potent",
+    "tea",
+]
 
 
 def tokens(shape: str, count: int) -> list[str]:
@@ -74,7 +90,11 @@ def tick(answers: list[Answer]) -> None:
 
 @pytest.mark.parametrize("count", [2_000, 20_000])
 def test_the_frames_of_an_answer_grow_with_its_text_not_with_its_square(
-    alice: User, route: Route, browser_of_alice: Client, count: int
+    alice: User,
+    route: Route,
+    browser_of_alice: Client,
+    record_property: Callable[[str, object], None],
+    count: int,
 ) -> None:
     answers = {}
     for shape in ("paragraph", "code", "list", "table"):
@@ -97,6 +117,6 @@ def test_the_frames_of_an_answer_grow_with_its_text_not_with_its_square(
         html = load(browser_of_alice, answer.conversation).articles[-1].html()
         flushes_of_1000 = 1_000 // TOKENS_A_FLUSH
         first, last = sum(growing[shape][1 : flushes_of_1000 + 1]), sum(growing[shape][-flushes_of_1000:])
-        print(f"{shape} {count}: {sum(answer.sizes) / len(html):.2f} x the HTML, last/first {last / first:.2f}")
+        record_property(shape, f"{sum(answer.sizes) / len(html):.2f} times the HTML, last/first {last / first:.2f}")
         assert sum(answer.sizes) <= 4 * len(html), shape
         assert last <= 1.5 * first, shape

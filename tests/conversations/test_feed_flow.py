@@ -137,7 +137,7 @@ async def until_listening() -> None:
 def _listeners() -> list[int]:
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND query LIKE 'LISTEN \"chat_feed\"%'"
+            "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'chat_feed'"
         )
         return [row[0] for row in cursor.fetchall()]
 

@@ -18,7 +18,7 @@ from django.db import connection, transaction
 
 from accounts.models import User
 from catalog.models import Route
-from conversations import asking, ending, events
+from conversations import asking, ending, events, worker
 from conversations.events import Event
 from conversations.models import Chunk, Conversation, Generation, Message
 from tests.workers import SECONDS, at_once, in_thread, quick_passwords, wait_for_waiters  # noqa: F401  # quick_passwords works by being here
@@ -252,9 +252,9 @@ def test_stops_ends_flushes_and_heartbeats_cross_without_a_deadlock(alice: User,
             events.append([words(g, seq) for g in (live if n % 2 else live[::-1])]) for seq in range(1, 9)
         ]
         beat: Callable[[int], object] = lambda n: [  # noqa: E731
-            Generation.objects.beat("a worker", [g.pk for g in (live if n % 2 else live[::-1])]) for _ in range(8)
+            worker.beat("a worker", [g.pk for g in (live if n % 2 else live[::-1])]) for _ in range(8)
         ]
-        stop: Callable[[int], object] = lambda n: [asking.stop(g.conversation) for g in live]  # noqa: E731
+        stop: Callable[[int], object] = lambda n: [asking.stop(g.conversation) for g in live]  # type: ignore[func-returns-value]  # noqa: E731
         finish: Callable[[int], object] = lambda n: [end(g) for g in live]  # noqa: E731
         deeds = [flush, flush, beat, beat, stop, finish, finish]
         at_once(len(deeds), lambda n, deeds=deeds: deeds[n](n))  # type: ignore[misc]  # a deadlock raises
@@ -277,7 +277,7 @@ def test_a_heartbeat_and_a_flush_lock_in_one_order(
         with transaction.atomic(), connection.cursor() as cursor:
             cursor.execute("SET LOCAL enable_indexscan = off")
             cursor.execute("SET LOCAL enable_bitmapscan = off")
-            return Generation.objects.beat("a worker", [low.pk, high.pk])
+            return worker.beat("a worker", [low.pk, high.pk])
 
     beating = in_thread(pool, beat)
     wait_for_waiters(1)
