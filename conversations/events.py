@@ -33,7 +33,7 @@ def append(events: Sequence[Event]) -> set[UUID]:
         epochs = _lock_for_appending({event.generation_id for event in events})
         accepted = [event for event in events if epochs.get(event.generation_id) == event.epoch]
         if accepted:
-            _insert(accepted)
+            _insert(sorted(accepted, key=lambda event: (event.generation_id, event.seq)))  # one order, no deadlock
             # At commit, never before: so what anybody saw is stored.
             bus.tell_generations({event.generation_id: event.seq for event in accepted}.items())
     return {event.generation_id for event in events} - {event.generation_id for event in accepted}

@@ -6,7 +6,7 @@ import asyncio
 import logging
 import os
 import socket
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Iterable
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -110,15 +110,15 @@ class Worker:
             self._answers.pop(answer.generation.pk, None)
             self._wake.set()
 
-    async def _often(self, seconds: float, deed: Callable[[], Awaitable[None]]) -> None:
+    async def _often(self, seconds: float, deed: Any) -> None:
         while True:
             await asyncio.sleep(seconds)
             try:
                 await deed()
             except DatabaseError as error:
-                logger.warning("%s has to wait: %s", deed, type(error).__name__)
+                logger.warning("%s has to wait: %s", deed.__name__, type(error).__name__)
             except Exception:  # the next turn may do better; without any, nobody would reap
-                logger.exception("%s failed", deed)
+                logger.exception("%s failed", deed.__name__)
 
     async def _beat(self) -> None:
         """Lengthen the leases, learn of stops whose hint was lost, and drop what is not ours any more."""

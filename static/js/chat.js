@@ -47,7 +47,7 @@
   document.addEventListener("htmx:ws:close", ({ detail: { code, reason } }) => {
     if (reason !== "closed") return;
     if (code === 4404) location.assign("/");
-    else if (code === 4401) showConnection("You are signed out. Reload the page to sign in.");
+    else if (code === 4401) showSignedOut();
     else watchConnection();
   });
 
@@ -59,11 +59,12 @@
 
   let worry = 0;
   let looks = 0; // that found the server while the socket did not
+  let isSignedOut = false;
 
   function watchConnection() {
     worry ||= setTimeout(() => {
       worry = 0;
-      if (!chat()?.dataset.news || document.hidden) return;
+      if (!chat()?.dataset.news || document.hidden || isSignedOut) return;
       if (!navigator.onLine) showConnection("You are offline. Answers go on without you.");
       else if (isOpen()) showBackAgain();
       else showConnection(looks < 3 ? "Reconnecting…" : "No live connection. Looking for news every 2 seconds.");
@@ -75,6 +76,11 @@
     if (!byId("connection")?.textContent) return;
     showConnection("Back again.", true);
     setTimeout(() => isOpen() && navigator.onLine && showConnection(""), 2_000);
+  }
+
+  function showSignedOut() {
+    isSignedOut = true;
+    showConnection("You are signed out. Reload the page to sign in.");
   }
 
   function showConnection(words, isGood = false) {
@@ -99,12 +105,16 @@
 
   async function lookForNews() {
     const address = chat()?.dataset.news;
-    if (!address || isOpen() || document.hidden) return;
+    if (!address || isOpen() || document.hidden || isSignedOut) return;
     const url = `${address}?seq=${byId("cursor")?.value ?? 0}`;
     try {
       const reply = await fetch(url, { headers: { "HX-Request": "true" }, redirect: "error" });
-      if (reply.status === 200) {
-        await htmx.swap({ sourceElement: chat(), target: chat(), swap: "none", text: await reply.text() });
+      if (reply.status === 404) return location.assign("/"); // deleted, or ours no more
+      const text = reply.status === 200 ? await reply.text() : "";
+      // A socket that opened meanwhile has told more by now; what we asked before it would set the page back.
+      if (text && !isOpen()) {
+        // Not "none": that would leave the window's title as it was.
+        await htmx.swap({ sourceElement: chat(), target: chat(), swap: "beforeend swapEmpty:false", text });
       }
       looks += 1;
       watchConnection();
@@ -158,6 +168,7 @@
     underWay.delete(ctx.sourceElement);
     ctx.sourceElement.removeAttribute("aria-busy");
     const isDone = ctx.response?.status < 400 && !ctx.response.raw.redirected;
+    if (isDone) isSignedOut = false; // signed in again in another tab
     if (ctx.sent !== undefined) (isDone ? sent : notSent)(ctx);
     if (isDone && !isOpen()) lookForNews();
   });

@@ -93,9 +93,7 @@ def test_asking_again_puts_another_answer_beside_the_first(
     assert now.path_seq == now.seq == again.changed_seq
 
 
-def test_asking_again_twice_while_one_waits_queues_one(
-    question: Message, generation: Generation, alice: User
-) -> None:
+def test_asking_again_twice_while_one_waits_queues_one(question: Message, generation: Generation, alice: User) -> None:
     finish(generation)
     first = answer_to(question)
     assert len({answer.pk for answer in at_once(8, lambda _: asking.ask_again(first, alice))}) == 1

@@ -6,7 +6,7 @@ log must take the words before the end, or refuse them; it must never take them 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from threading import Event as Signal
 from typing import Any
@@ -239,26 +239,44 @@ def test_many_reapers_end_each_abandoned_answer_once(alice: User, route: Route) 
 # Nobody waits in a circle.
 
 
-def at_random_order(count: int, alice: User, route: Route) -> list[Generation]:
+def running_answers(count: int, alice: User, route: Route) -> list[Generation]:
     for number in range(count):
         asking.start(alice, f"Question {number}", uuid4(), route)
     return Generation.objects.claim("a worker", count)
 
 
+class Crossing:
+    """What may happen to the same answers at the same time, each in an order of its own."""
+
+    def __init__(self, live: list[Generation]) -> None:
+        self.live = live
+        self.deeds = [self.flush, self.flush, self.beat, self.beat, self.stop, self.finish, self.finish]
+
+    def do(self, number: int) -> None:
+        self.deeds[number](self.live if number % 2 else self.live[::-1])
+
+    def flush(self, live: list[Generation]) -> None:
+        for seq in range(1, 9):
+            events.append([words(generation, seq) for generation in live])
+
+    def beat(self, live: list[Generation]) -> None:
+        for _ in range(8):
+            worker.beat("a worker", [generation.pk for generation in live])
+
+    def stop(self, live: list[Generation]) -> None:
+        for generation in live:
+            asking.stop(generation.conversation)
+
+    def finish(self, live: list[Generation]) -> None:
+        for generation in live:
+            end(generation)
+
+
 def test_stops_ends_flushes_and_heartbeats_cross_without_a_deadlock(alice: User, route: Route) -> None:
     for _ in range(5):
-        live = at_random_order(6, alice, route)
-        flush: Callable[[int], object] = lambda n: [  # noqa: E731
-            events.append([words(g, seq) for g in (live if n % 2 else live[::-1])]) for seq in range(1, 9)
-        ]
-        beat: Callable[[int], object] = lambda n: [  # noqa: E731
-            worker.beat("a worker", [g.pk for g in (live if n % 2 else live[::-1])]) for _ in range(8)
-        ]
-        stop: Callable[[int], object] = lambda n: [asking.stop(g.conversation) for g in live]  # type: ignore[func-returns-value]  # noqa: E731
-        finish: Callable[[int], object] = lambda n: [end(g) for g in live]  # noqa: E731
-        deeds = [flush, flush, beat, beat, stop, finish, finish]
-        at_once(len(deeds), lambda n, deeds=deeds: deeds[n](n))  # type: ignore[misc]  # a deadlock raises
-        for generation in live:
+        crossing = Crossing(running_answers(6, alice, route))
+        at_once(len(crossing.deeds), crossing.do)  # a deadlock raises
+        for generation in crossing.live:
             generation.refresh_from_db()
             assert generation.state == "interrupted"
             assert stored(generation)[0] == stored(generation)[1]
@@ -268,7 +286,7 @@ def test_a_heartbeat_and_a_flush_lock_in_one_order(
     alice: User, route: Route, other: Connection, pool: ThreadPoolExecutor
 ) -> None:
     """The flush takes its answers by id. A heartbeat that took them as they lie in the table could meet it half way."""
-    low, high = sorted(at_random_order(2, alice, route), key=lambda generation: generation.pk)
+    low, high = sorted(running_answers(2, alice, route), key=lambda generation: generation.pk)
     for generation in (high, low):  # in the table the higher id now comes first
         Generation.objects.filter(pk=generation.pk).update(returned_model="a model")
     other.execute("SELECT FROM conversations_generation WHERE id = %s FOR SHARE", [low.pk])

@@ -84,8 +84,8 @@ async def test_a_writer_that_is_refused_is_told_and_the_others_go_on(running: Ge
     told: list[bool] = []
     stale = Generation(pk=UUID(int=7), epoch=1)
     async with logging_() as log:
-        log.open(running, lambda refused: told.append(refused))
-        log.open(stale, lambda refused: told.append(refused))
+        log.open(running, told.append)
+        log.open(stale, told.append)
         log.add(running.pk, TEXT, "kept")
         log.add(stale.pk, TEXT, "refused")
         await asyncio.wait_for(asyncio.gather(log.close(running.pk), log.close(stale.pk)), SECONDS)

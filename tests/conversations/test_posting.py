@@ -1,8 +1,9 @@
-"""The forms by way of the ordinary test client: with script and without, twice, too long, signed out, from elsewhere."""
+"""The forms, by the ordinary test client: with script and without, twice, too long, signed out, from elsewhere."""
 
 from __future__ import annotations
 
 import re
+from concurrent.futures import ThreadPoolExecutor
 from html import unescape
 from typing import Any
 from uuid import UUID, uuid4
@@ -17,7 +18,6 @@ from catalog.models import Provider, Route
 from conversations import asking
 from conversations.models import Conversation, Generation, Message
 from tests.workers import at_once, in_thread, quick_passwords, wait_for_waiters  # noqa: F401  # quick_passwords: autouse
-from concurrent.futures import ThreadPoolExecutor
 
 HTMX = {"HX-Request": "true"}
 LIMIT = 200_000
@@ -399,7 +399,8 @@ def test_a_post_without_our_token_is_refused_and_changes_nothing(
     if signed_in:
         browser.force_login(alice)
     before = rows()
-    for address in ("/c/", f"/c/{conversation.pk}/ask/", f"/c/{conversation.pk}/stop/", f"/c/{conversation.pk}/delete/"):
+    here = f"/c/{conversation.pk}/"
+    for address in ("/c/", f"{here}ask/", f"{here}stop/", f"{here}delete/"):
         for extra in ({}, {"_method": "GET"}, {"csrfmiddlewaretoken": "x" * 64}):
             response = browser.post(address, form("Evil") | extra, headers=headers)
             assert response.status_code == 403
