@@ -25,6 +25,7 @@ from conversations.pace import Pace
 logger = logging.getLogger(__name__)
 
 POLL_SECONDS = 1.0  # behind the bus: a lost hint costs a second, never a word
+SETTLE_SECONDS = 0.1  # after words came: a turn for what they held back, should no more come
 HEARTBEAT_SECONDS = 15.0
 HEARTBEAT = "{}"  # JSON without content: htmx swaps nothing, the page notes that we are there
 
@@ -44,6 +45,7 @@ class Feed:
         self._cross = Crossing(2, "feed")
         self._tasks: list[asyncio.Task[None]] = []
         self._looked_at = 0.0  # when it last looked everywhere
+        self._settling = False
 
     def join(self, reader: Reader) -> None:
         """Follow a conversation. First join, then read the log: the other order has a hole in it."""
@@ -134,12 +136,18 @@ class Feed:
             pk: Asked(self._rooms[pk], [reader.position for reader in readers], pk in hinted)
             for pk, readers in ready.items()
         }
-        await self._cross(take_turn, asked)
+        if await self._cross(take_turn, asked) and not self._settling:
+            self._settling = True
+            asyncio.get_running_loop().call_later(SETTLE_SECONDS, self._settle)
         for pk, share in asked.items():
             for reader, told in zip(ready[pk], share.told, strict=True):
                 if reader in self._readers.get(pk, ()):  # it may have left meanwhile
                     await self._give(reader, told)
         await self._look_after_readers()
+
+    def _settle(self) -> None:
+        self._settling = False
+        self._wake.set()
 
     async def _give(self, reader: Reader, told: Told) -> None:
         reader.position = told.position

@@ -40,15 +40,18 @@ class Asked:
     told: list[Told] = field(default_factory=list)  # in the order of `positions`
 
 
-def take_turn(asked: Mapping[UUID, Asked]) -> None:
-    """Fill in what each position is told. Three queries for all rooms, and two more for each that changed."""
+def take_turn(asked: Mapping[UUID, Asked]) -> bool:
+    """Fill in what each position is told. Two queries for all rooms, and three more for each that changed.
+
+    True if answers have grown: a turn without growth will show what this one held back.
+    """
     wanted = [pk for pk, share in asked.items() if share.is_hinted or _is_anyone_behind(share)]
     conversations = Conversation.objects.filter(pk__in=wanted, deleted_at=None).in_bulk()
     news: dict[UUID, dict[int, News]] = {}
     for pk in wanted:
         if conversation := conversations.get(pk):
             news[pk] = _news(asked[pk], conversation)
-    _read_logs(share.room for share in asked.values())
+    has_grown = _read_logs(share.room for share in asked.values())
     for pk, share in asked.items():
         is_gone = pk in wanted and pk not in conversations
         # Most readers of a room stand at one place: its difference is made once.
@@ -57,6 +60,7 @@ def take_turn(asked: Mapping[UUID, Asked]) -> None:
             for at in set(share.positions)
         }
         share.told = [differences[at] for at in share.positions]
+    return has_grown
 
 
 def _is_anyone_behind(share: Asked) -> bool:
@@ -85,10 +89,14 @@ def _growing(room: Room, item: News) -> dict[UUID, GrowingAnswer]:
     return growing
 
 
-def _read_logs(rooms: Iterable[Room]) -> None:
+def _read_logs(rooms: Iterable[Room]) -> bool:
     growing = {pk: answer for room in rooms for pk, answer in room.growing.items()}
-    for event in events.since({pk: answer.seq for pk, answer in growing.items()}):
+    new = events.since({pk: answer.seq for pk, answer in growing.items()})
+    for event in new:
         growing[event.generation_id].take(event)
+    for pk in growing.keys() - {event.generation_id for event in new}:
+        growing[pk].settle()
+    return bool(new)
 
 
 def _told(room: Room, at: Position, news: Mapping[int, News]) -> Told:

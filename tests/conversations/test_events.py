@@ -9,7 +9,7 @@ from uuid import uuid4
 
 import psycopg
 import pytest
-from django.db import transaction
+from django.db import connection, transaction
 
 from accounts.models import User
 from catalog.models import Route
@@ -96,3 +96,14 @@ def test_several_answers_are_read_with_one_question_each_from_its_own_place(
     events.append([event(g, seq, f"{seq}") for g in (running, other) for seq in (1, 2, 3)])
     found = events.since({running.pk: 1, other.pk: 2})
     assert {(e.generation_id, e.seq) for e in found} == {(running.pk, 2), (running.pk, 3), (other.pk, 3)}
+
+
+def test_a_flush_inserts_in_one_order_however_it_was_gathered(running: Generation, alice: User, route: Route) -> None:
+    """Two flushes of the same words (one repeated after a lost reply) would else wait for each other in a circle."""
+    asking.start(alice, "Another", uuid4(), route)
+    (other,) = Generation.objects.claim("a worker", 1)
+    low, high = sorted((running, other), key=lambda generation: generation.pk)
+    events.append([event(high, 2), event(low, 2), event(high, 1), event(low, 1)])
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT generation_id, seq FROM conversations_chunk ORDER BY ctid")
+        assert cursor.fetchall() == [(low.pk, 1), (low.pk, 2), (high.pk, 1), (high.pk, 2)]

@@ -67,8 +67,17 @@ class Socket:
                 self._changed.clear()
                 await self._changed.wait()
 
-    def shows(self, words: str) -> bool:
-        return words in self.page.element("messages").text
+    async def until_told(self) -> None:
+        await self.until(lambda: self.frames)
+
+    async def until_closed(self, seconds: float = 2) -> None:
+        await self.until(lambda: self.closed, seconds)
+
+    async def until_at(self, cursor: int) -> None:
+        await self.until(lambda: self.page.cursor == cursor)
+
+    async def until_shown(self, words: str, seconds: float = 5) -> None:
+        await self.until(lambda: words in self.page.element("messages").text, seconds)
 
 
 @pytest.fixture
@@ -120,12 +129,19 @@ async def test_the_first_words_come_at_once_and_by_the_bus_alone(desk: Desk) -> 
         await until_listening()
         latencies = []
         for number in range(9):
-            await asyncio.sleep(0.1)  # quiet, as before a first word
+            await asyncio.sleep(0.15)  # quiet, as before a first word
             began = time.monotonic()
             await desk.write(words(1, number))
-            await socket.until(lambda wanted=number: socket.shows(f"word{wanted}."))
+            await socket.until_shown(f"word{number}.")
             latencies.append(socket.given_at[-1] - began)
     assert sorted(latencies)[4] < 0.016, latencies  # shorter than a tick: nobody waited for one
+
+
+async def test_who_joins_is_given_the_page_at_once_whoever_else_is_there(desk: Desk) -> None:
+    async with feeding(poll_seconds=SELDOM) as feed:
+        for _ in range(5):
+            socket = desk.open(feed)
+            await socket.until_told()
 
 
 async def until_listening() -> None:
@@ -147,18 +163,18 @@ async def test_who_never_acknowledges_gets_four_frames_then_one_that_brings_them
         brisk, silent = desk.open(feed), desk.open(feed, acknowledges=False)
         for number in range(30):
             await desk.write(words(1, number))
-            await brisk.until(lambda wanted=number: brisk.shows(f"word{wanted}."))
+            await brisk.until_shown(f"word{number}.")
         assert len(silent.frames) == UNACKNOWLEDGED_FRAMES
         assert len(brisk.frames) > 20
         feed.acknowledged(silent.reader)
-        await silent.until(lambda: silent.shows("word29."))
+        await silent.until_shown("word29.")
         assert len(silent.frames) == UNACKNOWLEDGED_FRAMES + 1  # twenty-six skipped, in one
         silent.acknowledges = True
         for _ in range(UNACKNOWLEDGED_FRAMES):
             feed.acknowledged(silent.reader)
         fresh = await desk.end()
         for socket in (brisk, silent):
-            await socket.until(lambda it=socket: it.page.cursor == fresh.cursor)
+            await socket.until_at(fresh.cursor)
             assert_same(socket.page, fresh)
 
 
@@ -168,7 +184,7 @@ async def test_who_never_acknowledges_gets_no_more_than_64_kB_and_one_frame(desk
         await silent.until(lambda: silent.frames)
         for number in range(10):
             await desk.write([(TEXT, f"word{number}. {'long ' * 8_000}\n\n")])
-            await brisk.until(lambda wanted=number: brisk.shows(f"word{wanted}."))
+            await brisk.until_shown(f"word{number}.")
         assert len(silent.frames) < UNACKNOWLEDGED_FRAMES
         assert sum(map(len, silent.frames[:-1])) < UNACKNOWLEDGED_CHARACTERS
         assert not silent.reader.is_ready
@@ -183,7 +199,7 @@ async def test_who_does_not_acknowledge_in_time_is_closed_and_the_others_go_on(d
         assert silent.closed == TOO_SLOW
         told = len(silent.frames)
         await desk.write(words(1, 1))
-        await brisk.until(lambda: brisk.shows("word1."))
+        await brisk.until_shown("word1.")
         assert (len(silent.frames), brisk.closed) == (told, None)
 
 
@@ -196,7 +212,7 @@ async def test_what_a_slow_reader_skips_is_kept_nowhere(desk: Desk) -> None:
         sizes = []
         for number in range(1, 101):
             await desk.write(words(1, number))
-            await brisk.until(lambda wanted=number: brisk.shows(f"word{wanted}."))
+            await brisk.until_shown(f"word{number}.")
             sizes.append(len(silent.reader.unacknowledged))
         assert max(sizes) <= UNACKNOWLEDGED_FRAMES
         position = silent.reader.position
@@ -210,11 +226,11 @@ async def test_two_hundred_readers_are_given_one_and_the_same_frame(desk: Desk) 
         with counting_renders() as rendered:
             sockets = [desk.open(feed) for _ in range(200)]
             for socket in sockets:
-                await socket.until(lambda it=socket: it.frames)
+                await socket.until_told()
         assert rendered.count("conversations/_message.html") <= 4  # question and answer, in at most two turns
         await desk.write(words(5))
         for socket in sockets:
-            await socket.until(lambda it=socket: it.shows("word4."))
+            await socket.until_shown("word4.")
         assert len({id(socket.frames[-1]) for socket in sockets}) == 1
 
 
@@ -289,7 +305,7 @@ async def test_a_lost_hint_costs_a_second_never_a_word(desk: Desk) -> None:
         for number in range(5):
             await sync_to_async(kill_listeners)()
             await desk.write(words(1, number))
-            await socket.until(lambda wanted=number: socket.shows(f"word{wanted}."), 1.5)
+            await socket.until_shown(f"word{number}.", 1.5)
         await until_listening()
 
 
@@ -311,12 +327,15 @@ async def test_a_busy_bus_does_not_keep_it_from_looking_behind_it(
     async with feeding(poll_seconds=0.3) as feed:
         busy, quiet = desk.open(feed), Socket(feed, page, other, admission)
         feed.join(quiet.reader)
-        await quiet.until(lambda: quiet.frames)
+        await quiet.until_told()
+        await until_listening()
+        await desk.write(words(1))
+        await busy.until_shown("word0.")
         await sync_to_async(rename_unheard)(other)
         async with asyncio.timeout(3):
-            for number in range(1_000):
+            for number in range(1, 1_000):
                 await desk.write(words(1, number))
-                await busy.until(lambda wanted=number: busy.shows(f"word{wanted}."))
+                await busy.until_shown(f"word{number}.")
                 if quiet.page.html("title") == '<h1 id="title">Unheard</h1>':
                     break
 
@@ -335,7 +354,7 @@ async def test_hints_of_another_version_or_of_nobody_are_passed_over(desk: Desk)
         await sync_to_async(notify)('{"v": 2, "x": [1]}')
         await sync_to_async(notify)(f'{{"g": [["{uuid4()}", 1]]}}')
         await desk.write(words(1))
-        await socket.until(lambda: socket.shows("word0."))
+        await socket.until_shown("word0.")
 
 
 @pytest.mark.parametrize("nonsense", ["", "no json", "[]", '{"c": 1}', '{"g": [["x", 1]]}'])
@@ -346,7 +365,7 @@ async def test_a_hint_that_nobody_can_read_costs_nobody_the_bus(desk: Desk, nons
         await until_listening()
         await sync_to_async(notify)(nonsense)
         await desk.write(words(1))
-        await socket.until(lambda: socket.shows("word0."))
+        await socket.until_shown("word0.")
 
 
 def notify(payload: str) -> None:
@@ -365,7 +384,7 @@ async def test_a_reader_whose_socket_breaks_costs_the_others_nothing(desk: Desk)
         for number in range(3):
             await desk.write(words(1, number))
             for socket in sockets:
-                await socket.until(lambda it=socket, wanted=number: it.shows(f"word{wanted}."), 2.5)
+                await socket.until_shown(f"word{number}.", 2.5)
 
 
 async def test_who_is_signed_out_or_deactivated_is_closed_within_two_seconds(desk: Desk, alice: User) -> None:
@@ -402,10 +421,10 @@ async def test_a_deleted_conversation_is_closed_at_once(desk: Desk) -> None:
     async with feeding() as feed:
         sockets = [desk.open(feed) for _ in range(3)]
         for socket in sockets:
-            await socket.until(lambda it=socket: it.frames)
+            await socket.until_told()
         await sync_to_async(asking.delete)(desk.conversation)
         for socket in sockets:
-            await socket.until(lambda it=socket: it.closed, 2)
+            await socket.until_closed()
             assert socket.closed == GONE
 
 

@@ -62,16 +62,18 @@ def pool() -> Iterator[ThreadPoolExecutor]:
 
 
 @pytest.fixture
-def writer(database_url: str) -> Iterator[Connection]:
-    """A second connection, whose transactions the test steps through."""
-    with psycopg.connect(database_url) as opened:
-        yield opened
+def writer(database_url: str, pool: ThreadPoolExecutor) -> Iterator[Connection]:
+    """A second connection, whose transactions the test steps through. It lets go before the threads are waited for."""
+    opened = psycopg.connect(database_url)
+    yield opened
+    opened.close()
 
 
 @pytest.fixture
-def other(database_url: str) -> Iterator[Connection]:
-    with psycopg.connect(database_url) as opened:
-        yield opened
+def other(database_url: str, pool: ThreadPoolExecutor) -> Iterator[Connection]:
+    opened = psycopg.connect(database_url)
+    yield opened
+    opened.close()
 
 
 def words(generation: Generation, seq: int = 1, epoch: int = 1, text: str = "words") -> Event:
@@ -234,6 +236,19 @@ def test_many_reapers_end_each_abandoned_answer_once(alice: User, route: Route) 
     Generation.objects.update(lease_until="2026-01-01T00:00Z")
     assert sum(at_once(6, lambda _: ending.reap())) == 6
     assert set(Generation.objects.values_list("state", "epoch")) == {("interrupted", 2)}
+
+
+def test_a_reaper_that_had_to_wait_looks_again(running: Generation, pool: ThreadPoolExecutor) -> None:
+    """The worker was only slow: it beats while the reaper, who thinks it dead, waits for the lock."""
+    Generation.objects.update(lease_until="2026-01-01T00:00Z")
+    with transaction.atomic():
+        Conversation.objects.locked().get(pk=running.conversation_id)
+        reaping = in_thread(pool, ending.reap)
+        wait_for_waiters(1)
+        assert worker.beat("a worker", [running.pk]) == {running.pk: False}
+    assert reaping.result(SECONDS) == 0
+    running.refresh_from_db()
+    assert (running.state, running.epoch) == ("running", 1)
 
 
 # Nobody waits in a circle.

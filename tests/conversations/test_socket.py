@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -17,6 +18,7 @@ from django.contrib.sessions.models import Session
 from django.db import connection
 from django.test import Client
 from django.utils import timezone
+from websockets import Origin
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import ClientConnection, connect
 
@@ -57,11 +59,14 @@ def writer(conversation: Conversation) -> Writer:
     return writer
 
 
-def opened(server: Web, conversation_id: object, client: Client | None = None, **options: object) -> ClientConnection:
+def opened(server: Web, conversation_id: object, client: Client | None = None, **options: Any) -> ClientConnection:
     cookie = client.cookies[settings.SESSION_COOKIE_NAME].value if client else ""
     headers = {"Cookie": f"{settings.SESSION_COOKIE_NAME}={cookie}"} if cookie else {}
-    address = f"ws://127.0.0.1:{server.port}/ws/c/{conversation_id}/"
-    return connect(address, additional_headers=headers, **{"origin": server.origin, **options})  # type: ignore[arg-type]  # any of connect's
+    options = {"origin": server.origin, **options}
+    socket: ClientConnection = connect(
+        f"ws://127.0.0.1:{server.port}/ws/c/{conversation_id}/", additional_headers=headers, **options
+    )
+    return socket
 
 
 class Tab:
@@ -239,7 +244,7 @@ def test_there_is_no_other_socket(server: Web, browser_of_alice: Client, path: s
     before = len(server.said)
     with (
         suppress(InvalidStatus, ConnectionClosed),
-        connect(f"ws://127.0.0.1:{server.port}{path}", origin=server.origin) as socket,
+        connect(f"ws://127.0.0.1:{server.port}{path}", origin=Origin(server.origin)) as socket,
     ):
         socket.recv(5)
     assert_answers(server)
