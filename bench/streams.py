@@ -78,7 +78,7 @@ async def member(base: str, session: str, after: float, text: str, tokens: int) 
     match = re.search(r"hx-push-url: (/c/([0-9a-f-]+)/)", head, re.IGNORECASE)
     assert match, head[:300]
     address = base.replace("http", "ws") + f"/ws/c/{match[2]}/"
-    async with connect(address, origin=base, additional_headers={"Cookie": cookie}, compression=None) as ws:
+    async with connect(address, additional_headers={"Cookie": cookie, "Origin": base}, compression=None) as ws:
         await ws.send('{"seq": 0}')
         async for frame in ws:
             now = time.monotonic()
@@ -141,9 +141,13 @@ async def run(options: argparse.Namespace, base: str, keys: list[str], pids: dic
         seen = await asyncio.gather(*jobs)
     took = time.monotonic() - started
     after = {name: usage(pid) for name, pid in pids.items()}
+    report(seen, await asyncio.to_thread(sent_by, upstream), took, before, after)
+
+
+def sent_by(upstream: str) -> dict[str, list[float]]:
+    """When the upstream sent each token, by question."""
     with urllib.request.urlopen(f"{upstream}/requests") as reply:
-        sent = {question(r): r["event_times"][1:] for r in json.load(reply) if question(r).startswith("!count")}
-    report(seen, sent, took, before, after)
+        return {question(r): r["event_times"][1:] for r in json.load(reply) if question(r).startswith("!count")}
 
 
 def question(request: dict[str, Any]) -> str:
