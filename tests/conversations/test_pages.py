@@ -16,7 +16,7 @@ from conversations.models import Chunk, Conversation, Generation, Message
 from tests.workers import quick_passwords  # noqa: F401  # it works by being here
 
 SPELL = "</title><script>alert(1)</script>"
-REFRESH = re.compile(r'<noscript>\s*<meta http-equiv="refresh" content="\d+">\s*</noscript>')
+REFRESH = re.compile(r'<noscript>\s*<meta http-equiv="refresh" content="\d+; url=/c/[0-9a-f-]+/">\s*</noscript>')
 
 
 @pytest.fixture
@@ -66,6 +66,8 @@ def test_a_page_without_script_refreshes_itself_only_while_an_answer_runs(
     here = f"/c/{conversation.pk}/"
     assert not REFRESH.search(browser_of_alice.get("/").content.decode())
     assert REFRESH.search(browser_of_alice.get(here).content.decode())
+    editing = browser_of_alice.get(f"{here}m/{generation.message.parent_id}/edit/").content.decode()
+    assert not REFRESH.search(editing)  # it would take away what is being typed
     Generation.objects.claim("a worker", 1)
     assert REFRESH.search(browser_of_alice.get(here).content.decode())
     generation.refresh_from_db()

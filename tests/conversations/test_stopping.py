@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from uuid import uuid4
 
@@ -18,7 +19,7 @@ from conversations.models import Chunk, Conversation, Generation, Message
 from providers.client import Clients
 from tests.conversations.conftest import working
 from tests.upstream import Gate, Script, Upstream
-from tests.workers import eventually, has_ended, quick_passwords  # noqa: F401  # quick_passwords: autouse
+from tests.workers import SECONDS, eventually, has_ended, quick_passwords  # noqa: F401  # quick_passwords: autouse
 from usage.models import Call
 
 AT_ONCE = 1.0  # seconds; a quiet machine needs a few hundredths, see the report on issue 2
@@ -188,7 +189,7 @@ async def test_a_stop_between_the_claim_and_the_beginning_is_not_forgotten(
     await sync_to_async(asking.stop)(conversation)
     cross = Crossing(2, "test")
     async with Clients() as clients:
-        await answering.Answer(claimed, Log(cross), clients, cross).run()
+        await asyncio.wait_for(answering.Answer(claimed, Log(cross), clients, cross).run(), SECONDS)
     cross.close()
     await generation.arefresh_from_db()
     assert (generation.state, upstream.requests) == ("stopped", [])

@@ -20,7 +20,7 @@ from conversations.models import Chunk, Conversation, Generation, Message
 from conversations.worker import Worker
 from tests.conversations.conftest import working
 from tests.upstream import Gate, Script, Upstream
-from tests.workers import SECONDS, eventually, has_ended, quick_passwords  # noqa: F401  # quick_passwords: autouse
+from tests.workers import SECONDS, eventually, has_ended, quick_passwords, waiters  # noqa: F401  # quick_passwords: autouse
 from usage.models import Call
 
 
@@ -297,3 +297,25 @@ async def test_a_loop_that_fails_once_turns_again(generation: Generation, caplog
     await asyncio.wait([turning])
     await asyncio.to_thread(worker._cross.close)
     assert "turn failed" in caplog.text
+
+
+@pytest.mark.parametrize("moment", ["beginning", "end"])
+async def test_a_connection_killed_at_the_beginning_or_the_end_of_an_answer_is_no_failure(
+    upstream: Upstream, generation: Generation, database_url: str, moment: str
+) -> None:
+    gate = Gate()
+    upstream.play(Script().role().text_delta("Half ").gate(gate).text_delta("and whole").finish().done())
+    lock = "SELECT FROM conversations_conversation FOR UPDATE"
+    with psycopg.connect(database_url) as holder, psycopg.connect(database_url, autocommit=True) as killer:
+        if moment == "beginning":
+            holder.execute(lock)
+        async with working():
+            if moment == "end":
+                await gate.reached()
+                holder.execute(lock)
+            gate.open()
+            await eventually(lambda: waiters() == 1, f"the {moment} waits for the conversation's lock")
+            killer.execute("SELECT pg_terminate_backend(pid) FROM pg_locks WHERE NOT granted")
+            holder.rollback()
+            await has_ended(generation)
+    assert (generation.state, await text_of(generation)) == ("done", "Half and whole")
