@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from pathlib import Path
 
 import django_stubs_ext
@@ -38,7 +39,6 @@ INSTALLED_APPS = [
     "django.contrib.sessions",
     "django.contrib.messages",
     "django.contrib.staticfiles",
-    "django.contrib.postgres",
     "allauth",
     "allauth.account",
     "django_htmx",
@@ -83,6 +83,7 @@ TEMPLATES = [
 # Without DATABASE_URL the embedded PostgreSQL listens on a socket in VAR_DIR; see chatsite/postgres.py.
 EMBEDDED_DATABASE = not os.environ.get("DATABASE_URL")
 DATABASES = {"default": env.database(default=postgres.places(VAR_DIR).url)}
+LEASE_SECONDS = env.number("LEASE_SECONDS", 15)  # a worker that is not heard of for so long has lost its answers
 DATABASES["default"] |= {
     "CONN_MAX_AGE": 0,  # the pool keeps connections; under ASGI every request's thread would leave one behind
     "CONN_HEALTH_CHECKS": True,
@@ -94,6 +95,8 @@ DATABASES["default"] |= {
         "keepalives_interval": 5,
         "keepalives_count": 3,
         "tcp_user_timeout": 20_000,
+        # ... and its locks: one that is frozen in the middle of a flush would keep every reaper waiting.
+        "options": f"-c idle_in_transaction_session_timeout={LEASE_SECONDS * 1000:.0f}",
     },
 }
 # Where LISTEN connects, when DATABASE_URL leads through a transaction pooler.
@@ -147,7 +150,7 @@ SESSION_COOKIE_NAME = "__Host-session" if SECURE else "session"
 CSRF_COOKIE_NAME = "__Host-csrf" if SECURE else "csrf"
 SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
 CSRF_FAILURE_VIEW = "conversations.views.replying.form_too_old"
-CSRF_COOKIE_HTTPONLY = False  # the page's script sends it as a header
+CSRF_COOKIE_HTTPONLY = False  # the page's script puts the newest one into every form
 SECURE_SSL_REDIRECT = False  # the proxy in front of us redirects; it also answers health checks over http
 SECURE_HSTS_SECONDS = 365 * 24 * 3600 if SECURE else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE
@@ -172,6 +175,8 @@ DATA_UPLOAD_MAX_MEMORY_SIZE = 8 * 1024 * 1024  # bytes; far above a question: a 
 # Files --------------------------------------------------------------------------------------------------------------
 STATIC_URL = "static/"
 STATIC_ROOT = VAR_DIR / "static"
+with suppress(OSError):  # WhiteNoise warns at every start about a folder that is not there
+    STATIC_ROOT.mkdir(parents=True, exist_ok=True)
 STATICFILES_DIRS = [BASE_DIR / "static"]
 WHITENOISE_USE_FINDERS = True
 WHITENOISE_AUTOREFRESH = DEBUG
@@ -190,7 +195,6 @@ LOCAL_MODEL_URL = os.environ.get("LOCAL_MODEL_URL", "")  # set by `manage.py up`
 QUESTION_LIMIT = 200_000  # characters of one question
 
 # Answers ------------------------------------------------------------------------------------------------------------
-LEASE_SECONDS = env.number("LEASE_SECONDS", 15)
 HEARTBEAT_SECONDS = env.number("HEARTBEAT_SECONDS", 4)
 GRACE_SECONDS = env.number("GRACE_SECONDS", 60)  # for running answers when a worker is told to go
 REAPER_SECONDS = env.number("REAPER_SECONDS", 5)

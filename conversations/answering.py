@@ -189,13 +189,13 @@ class Answer:
     async def _name(self) -> None:
         """Let the model give the conversation its title after the first answer. Without one the excerpt stays."""
         assert self._brief is not None  # it answered
-        said = await self._cross(_to_be_named, self.generation)
-        if not said:
-            return
-        request = replace(
-            self._brief.request, messages=said, effort=Effort.OFF, max_tokens=TITLE_TOKENS, temperature=None
-        )
         try:
+            said = await self._cross(_to_be_named, self.generation)
+            if not said:
+                return
+            request = replace(
+                self._brief.request, messages=said, effort=Effort.OFF, max_tokens=TITLE_TOKENS, temperature=None
+            )
             async with asyncio.timeout(TITLE_SECONDS):
                 await self._cross(_open_call, self.generation, Call.Purpose.TITLE, self._brief.model)
                 title = await self._whole_text(self._brief.endpoint, request)
@@ -213,7 +213,8 @@ def begin(generation: Generation) -> Brief | Outcome:
     with transaction.atomic():
         conversation = Conversation.objects.locked().get(pk=generation.conversation_id)
         row = Generation.objects.select_related("message__parent", "route__model__provider").get(pk=generation.pk)
-        if row.stop_requested:  # between the claim and here; the hint found nobody to tell
+        # Stopped between the claim and here, when the hint found nobody to tell; or reaped, had we to wait for long.
+        if row.stop_requested or row.epoch != generation.epoch:
             return STOPPED
         row.message.changed_seq = conversation.step()
         row.message.save(update_fields=["changed_seq"])

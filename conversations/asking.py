@@ -6,7 +6,7 @@ Each is one transaction under the conversation's lock, and tells the readers las
 from __future__ import annotations
 
 from collections.abc import Callable
-from uuid import UUID, uuid4
+from uuid import UUID
 
 from django.db import IntegrityError, transaction
 from django.db.models.functions import Now
@@ -30,7 +30,9 @@ def start(author: User, text: str, key: UUID, route: Route) -> Message:
 
     def post() -> Message:
         conversation = Conversation.objects.create(owner=author, title=_excerpt(text), route=route, seq=1)
-        return _post(conversation, author, text, key, route, parent=None)
+        question = _post(conversation, author, text, key, route, parent=None)
+        conversation.save(update_fields=["leaf"])
+        return question
 
     return _once(author, text, key, post)
 
@@ -79,7 +81,7 @@ def _asked_before(author: User, text: str, key: UUID) -> Message | None:
 def _post(
     conversation: Conversation, author: User, text: str, key: UUID, route: Route, parent: Message | None
 ) -> Message:
-    """The question's row and its queued answer, with the conversation's lock held."""
+    """The question's row and its queued answer, with the conversation's lock held. Its columns the caller saves."""
     conversation.asked_at = Now()  # the database's clock
     conversation.route = route
     question = Message.objects.create(
@@ -102,7 +104,6 @@ def _queue(conversation: Conversation, member: User, question: Message, route: R
     )
     Generation.objects.create(conversation=conversation, message=answer, member=member, route=route)
     conversation.show(answer, elsewhere=elsewhere)
-    conversation.save(update_fields=["leaf", "path_seq", "asked_at", "route"])
     bus.tell_workers()
     return answer
 
@@ -115,7 +116,7 @@ def _excerpt(text: str) -> str:
 def ask_again(answer: Message, member: User) -> Message:
     """Queue another answer beside this one. A second click while one is queued gives that one.
 
-    Raises NotAnswerableError.
+    Raises NotAnswerableError, and NoRouteError.
     """
     if not answer.is_answer or answer.parent is None:
         raise NotAnswerableError
@@ -171,8 +172,3 @@ def delete(conversation: Conversation) -> None:
         with deed(conversation) as locked:
             locked.deleted_at = Now()  # the database's clock
         stop(conversation)
-
-
-def new_key() -> UUID:
-    """What a fresh form carries, so that sending it twice asks once."""
-    return uuid4()

@@ -174,7 +174,7 @@ def patch_frame(patches: Iterable[Patch]) -> str:
     """A tick's patches as HTML for htmx. By hand and without quotes: it is sent tens of times a second."""
     return "".join(
         f"<hx-partial id={p.target}>{p.html}</hx-partial>"
-        if p.swap == "outerHTML"  # the page's default, see base.html
+        if p.swap == "outerHTML"  # the page's default, see detail.html
         else f"<hx-partial id={p.target} hx-swap={p.swap}>{p.html}</hx-partial>"
         for p in patches
     )

@@ -6,13 +6,11 @@ import asyncio
 import logging
 import os
 import socket
-from collections.abc import Iterable
 from typing import Any
 from uuid import UUID, uuid4
 
 from django.conf import settings
 from django.db import Error as DatabaseError
-from django.db import transaction
 
 from conversations import answering, bus, chores, ending
 from conversations.answering import Answer
@@ -25,6 +23,7 @@ logger = logging.getLogger(__name__)
 
 CAPACITY = 400  # answers at once
 POLL_SECONDS = 1.0  # behind the bus: a lost hint costs a second
+SWEEP_SECONDS = 5.0
 THREADS = 4  # into the database; the flush, the heartbeat and a beginning or ending beside them
 
 
@@ -54,6 +53,7 @@ class Worker:
             asyncio.create_task(self._log.run()),
             asyncio.create_task(self._often(settings.HEARTBEAT_SECONDS, self._beat)),
             asyncio.create_task(self._often(settings.REAPER_SECONDS, self._reap)),
+            asyncio.create_task(self._often(SWEEP_SECONDS, self._sweep)),
         ]
         logger.info("worker %s is ready", self.name)
         await self._claim_until_leaving()
@@ -123,7 +123,7 @@ class Worker:
     async def _beat(self) -> None:
         """Lengthen the leases, learn of stops whose hint was lost, and drop what is not ours any more."""
         answers = {pk: answer for pk, answer in self._answers.items() if answer.is_writing}
-        held = await self._cross(beat, self.name, answers)
+        held = await self._cross(Generation.objects.beat, self.name, answers)
         for pk, answer in answers.items():
             if pk not in held:
                 answer.halt(None)
@@ -133,6 +133,8 @@ class Worker:
     async def _reap(self) -> None:
         if reaped := await self._cross(ending.reap):
             logger.warning("ended %d answers whose worker was gone", reaped)
+
+    async def _sweep(self) -> None:
         await self._cross(chores.sweep)
 
     async def _finish(self) -> None:
@@ -147,12 +149,3 @@ class Worker:
         self._gone = True
         for answer in self._answers.values():
             answer.hand_back()
-
-
-def beat(owner: str, ids: Iterable[UUID]) -> dict[UUID, bool]:
-    """A heartbeat, as Generation.objects.beat. It locks by id first, as a flush does; else the two could deadlock."""
-    ids = list(ids)
-    with transaction.atomic():
-        rows = Generation.objects.filter(pk__in=ids).order_by("pk").select_for_update(no_key=True, of=("self",))
-        list(rows.values_list("pk"))
-        return Generation.objects.beat(owner, ids)

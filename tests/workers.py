@@ -1,12 +1,10 @@
 """Helpers for tests with several actors: threads that set off together, waiting with a deadline, real worker processes.
 
-    at_once(20, lambda n: browsers[n].post(…))              twenty threads, released together; their results
-    wait_until(lambda: …, "it is done")                      poll with a deadline, in a synchronous test
-    await eventually(lambda: …, "it is done")                the same beside an event loop; `look` may use the database
-    wait_for_waiters(1)                                      somebody stands before a lock in the database
-    with worker_process(environment, tmp_path) as worker:    `manage.py worker`, killed at the end whatever happened
-
-`quick_passwords` is a fixture that works where it is imported: half a second of hashing for every member is saved.
+at_once(20, lambda n: browsers[n].post(…))              twenty threads, released together; their results
+wait_until(lambda: …, "it is done")                      poll with a deadline, in a synchronous test
+await eventually(lambda: …, "it is done")                the same beside an event loop; `look` may use the database
+wait_for_waiters(1)                                      somebody stands before a lock in the database
+with worker_process(environment, tmp_path) as worker:    `manage.py worker`, killed at the end whatever happened
 """
 
 from __future__ import annotations
@@ -20,10 +18,8 @@ from pathlib import Path
 from threading import Barrier
 from uuid import uuid4
 
-import pytest
 from asgiref.sync import sync_to_async
 from django.db import connection, connections
-from pytest_django import Settings
 
 from conversations.models import Generation
 from tests.chatsite.processes import Program, program
@@ -31,11 +27,6 @@ from tests.chatsite.processes import Program, program
 SECONDS = 20.0  # for what should happen at once, on a machine that is busy with other things
 # A worker that is given up soon, for tests that do not want to wait fifteen seconds.
 HASTY = {"LEASE_SECONDS": "2", "HEARTBEAT_SECONDS": "0.4", "REAPER_SECONDS": "0.3"}
-
-
-@pytest.fixture(autouse=True)
-def quick_passwords(settings: Settings) -> None:
-    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 
 
 def wait_until[T](look: Callable[[], T], what: str, seconds: float = SECONDS) -> T:

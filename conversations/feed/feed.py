@@ -84,8 +84,10 @@ class Feed:
             if conversation_id in self._rooms:
                 self._hinted.add(conversation_id)
                 self._wake.set()
-        elif any(UUID(pk) in room.growing for pk, _ in hint.get("g", ()) for room in self._rooms.values()):
-            self._wake.set()
+        else:
+            longer = {UUID(pk) for pk, _ in hint.get("g", ())}
+            if any(not longer.isdisjoint(room.growing) for room in self._rooms.values()):
+                self._wake.set()
 
     def _look_everywhere(self) -> None:
         self._looked_at = 0.0

@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from django.conf import settings
-from django.db import models
+from django.db import models, transaction
 from django.db.models import Q
 from django.db.models.functions import Now
 
@@ -30,8 +30,11 @@ class GenerationQuerySet(models.QuerySet["Generation"]):
     def beat(self, owner: str, ids: Iterable[uuid.UUID]) -> dict[uuid.UUID, bool]:
         """Lengthen a worker's leases. The ids it still holds, each with whether a stop was asked for."""
         mine = self.filter(pk__in=list(ids), owner=owner, state=Generation.State.RUNNING)
-        mine.update(lease_until=Now() + timedelta(seconds=settings.LEASE_SECONDS))
-        return dict(mine.values_list("pk", "stop_requested"))
+        with transaction.atomic():
+            # Locked by id first, as a flush does; an update locks in any order, and the two could deadlock.
+            held = dict(mine.order_by("pk").select_for_update(no_key=True).values_list("pk", "stop_requested"))
+            self.filter(pk__in=held).update(lease_until=Now() + timedelta(seconds=settings.LEASE_SECONDS))
+        return held
 
     def abandoned(self) -> GenerationQuerySet:
         """Running, but their worker has not been heard of within its lease, on the database's clock."""

@@ -9,6 +9,7 @@ from uuid import uuid4
 
 import pytest
 from django.test import Client
+from pytest_django import Settings
 
 from accounts.models import User
 from catalog.models import Dialect, LanguageModel, Provider, Route
@@ -18,6 +19,12 @@ from conversations.worker import Worker
 from tests.upstream import Upstream
 
 PASSWORD = "correct horse battery"
+
+
+@pytest.fixture(autouse=True)
+def quick_passwords(settings: Settings) -> None:
+    """Half a second of hashing for every member is saved."""
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 
 
 @pytest.fixture
@@ -37,8 +44,8 @@ def upstream() -> Iterator[Upstream]:
 
 
 @pytest.fixture
-def route(transactional_db: None, upstream: Upstream, settings: pytest.FixtureRequest) -> Route:
-    settings.DEEPSEEK_API_KEY = "sk-0123456789abcdef"  # type: ignore[attr-defined]
+def route(transactional_db: None, upstream: Upstream, settings: Settings) -> Route:
+    settings.DEEPSEEK_API_KEY = "sk-0123456789abcdef"
     provider = Provider.objects.create(
         name="deepseek",
         dialect=Dialect.DEEPSEEK,

@@ -13,7 +13,7 @@ from conversations import asking
 from conversations.errors import KeyReusedError, NotAnswerableError
 from conversations.models import Conversation, Generation, Message
 from conversations.models.message import Path
-from tests.workers import at_once, quick_passwords  # noqa: F401  # quick_passwords works by being here
+from tests.workers import at_once
 
 
 def answer_to(question: Message) -> Message:

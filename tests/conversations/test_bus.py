@@ -18,7 +18,7 @@ from pytest_django import Settings
 
 from conversations import asking, bus
 from conversations.models import Conversation
-from tests.workers import eventually, quick_passwords  # noqa: F401  # quick_passwords: autouse
+from tests.workers import eventually
 
 
 @pytest.fixture

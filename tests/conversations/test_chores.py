@@ -12,7 +12,6 @@ from catalog.models import Route
 from conversations import asking, chores, ending, events
 from conversations.events import Event
 from conversations.models import Chunk, Conversation, Generation, Message
-from tests.workers import quick_passwords  # noqa: F401  # it works by being here
 from usage import spending
 from usage.models import Call
 

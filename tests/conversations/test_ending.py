@@ -11,7 +11,6 @@ from conversations import asking, ending, events
 from conversations.ending import Outcome
 from conversations.events import Event
 from conversations.models import Chunk, Conversation, Generation, Message
-from tests.workers import quick_passwords  # noqa: F401  # it works by being here
 
 State = Generation.State
 

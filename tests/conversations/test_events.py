@@ -16,7 +16,6 @@ from catalog.models import Route
 from conversations import asking, events
 from conversations.events import Event
 from conversations.models import Chunk, Generation
-from tests.workers import quick_passwords  # noqa: F401  # it works by being here
 
 TEXT, REASONING = Chunk.Kind.TEXT, Chunk.Kind.REASONING
 

@@ -20,7 +20,7 @@ from conversations import asking
 from conversations.models import Generation, Message
 from tests.conversations.conftest import working
 from tests.upstream import Recorded, Script, Upstream
-from tests.workers import SECONDS, eventually, has_ended, in_thread, quick_passwords  # noqa: F401  # autouse
+from tests.workers import SECONDS, eventually, has_ended, in_thread
 from usage.models import Call
 
 KEY = "sk-0123456789abcdef"

@@ -18,10 +18,10 @@ from django.db import connection, transaction
 
 from accounts.models import User
 from catalog.models import Route
-from conversations import asking, ending, events, worker
+from conversations import asking, ending, events
 from conversations.events import Event
 from conversations.models import Chunk, Conversation, Generation, Message
-from tests.workers import SECONDS, at_once, in_thread, quick_passwords, wait_for_waiters  # noqa: F401  # quick_passwords works by being here
+from tests.workers import SECONDS, at_once, in_thread, wait_for_waiters
 
 type Connection = psycopg.Connection[tuple[Any, ...]]
 INTERRUPTED = ending.Outcome(Generation.State.INTERRUPTED, "interrupted", ending.INTERRUPTED)
@@ -245,7 +245,7 @@ def test_a_reaper_that_had_to_wait_looks_again(running: Generation, pool: Thread
         Conversation.objects.locked().get(pk=running.conversation_id)
         reaping = in_thread(pool, ending.reap)
         wait_for_waiters(1)
-        assert worker.beat("a worker", [running.pk]) == {running.pk: False}
+        assert Generation.objects.beat("a worker", [running.pk]) == {running.pk: False}
     assert reaping.result(SECONDS) == 0
     running.refresh_from_db()
     assert (running.state, running.epoch) == ("running", 1)
@@ -276,7 +276,7 @@ class Crossing:
 
     def beat(self, live: list[Generation]) -> None:
         for _ in range(8):
-            worker.beat("a worker", [generation.pk for generation in live])
+            Generation.objects.beat("a worker", [generation.pk for generation in live])
 
     def stop(self, live: list[Generation]) -> None:
         for generation in live:
@@ -310,7 +310,7 @@ def test_a_heartbeat_and_a_flush_lock_in_one_order(
         with transaction.atomic(), connection.cursor() as cursor:
             cursor.execute("SET LOCAL enable_indexscan = off")
             cursor.execute("SET LOCAL enable_bitmapscan = off")
-            return worker.beat("a worker", [low.pk, high.pk])
+            return Generation.objects.beat("a worker", [low.pk, high.pk])
 
     beating = in_thread(pool, beat)
     wait_for_waiters(1)

@@ -17,7 +17,7 @@ from accounts.models import User
 from catalog.models import Route
 from conversations import asking, ending
 from conversations.models import Conversation, Generation, Message
-from tests.workers import SECONDS, at_once, in_thread, quick_passwords  # noqa: F401  # quick_passwords works by being here
+from tests.workers import SECONDS, at_once, in_thread
 
 type Queue = Callable[[User, int], list[UUID]]
 

@@ -18,7 +18,7 @@ from conversations import ending, events
 from conversations.crossing import Crossing
 from conversations.log import BUFFER_LIMIT, Log, storable
 from conversations.models import Chunk, Generation
-from tests.workers import SECONDS, eventually, quick_passwords, waiters  # noqa: F401  # quick_passwords: autouse
+from tests.workers import SECONDS, eventually, waiters
 
 TEXT, REASONING = Chunk.Kind.TEXT, Chunk.Kind.REASONING
 

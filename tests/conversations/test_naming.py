@@ -14,7 +14,7 @@ from conversations.answering import give_title
 from conversations.models import Conversation, Generation, Message
 from tests.conversations.conftest import working
 from tests.upstream import Gate, Script, Upstream
-from tests.workers import eventually, has_ended, quick_passwords  # noqa: F401  # quick_passwords: autouse
+from tests.workers import eventually, has_ended
 from usage.models import Call
 
 ANSWER = Script.text("A monad is a burrito.")

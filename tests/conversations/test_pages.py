@@ -13,7 +13,6 @@ from catalog.models import Route
 from conversations import asking, ending, events
 from conversations.events import Event
 from conversations.models import Chunk, Conversation, Generation, Message
-from tests.workers import quick_passwords  # noqa: F401  # it works by being here
 
 SPELL = "</title><script>alert(1)</script>"
 REFRESH = re.compile(r'<noscript>\s*<meta http-equiv="refresh" content="\d+; url=/c/[0-9a-f-]+/">\s*</noscript>')

@@ -17,7 +17,7 @@ from accounts.models import User
 from catalog.models import Provider, Route
 from conversations import asking
 from conversations.models import Conversation, Generation, Message
-from tests.workers import at_once, in_thread, quick_passwords, wait_for_waiters  # noqa: F401  # quick_passwords: autouse
+from tests.workers import at_once, in_thread, wait_for_waiters
 
 HTMX = {"HX-Request": "true"}
 LIMIT = 200_000

@@ -16,7 +16,7 @@ from conversations.models import Chunk, Conversation, Generation, Message
 from conversations.prompting import NAMING, SYSTEM, naming_prompt, prompt
 from tests.conversations.conftest import working
 from tests.upstream import Script, Upstream
-from tests.workers import has_ended, quick_passwords  # noqa: F401  # quick_passwords: autouse
+from tests.workers import has_ended
 
 State = Generation.State
 

@@ -16,7 +16,6 @@ from conversations.models.message import Path
 from conversations.showing import GrowingAnswer
 from tests.conversations.replaying import Follower, WebProcess, Writer, assert_same, load
 from tests.page import Page
-from tests.workers import quick_passwords  # noqa: F401  # it works by being here
 
 TEXT, REASONING = Chunk.Kind.TEXT, Chunk.Kind.REASONING
 

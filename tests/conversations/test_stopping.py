@@ -19,7 +19,7 @@ from conversations.models import Chunk, Conversation, Generation, Message
 from providers.client import Clients
 from tests.conversations.conftest import working
 from tests.upstream import Gate, Script, Upstream
-from tests.workers import SECONDS, eventually, has_ended, quick_passwords  # noqa: F401  # quick_passwords: autouse
+from tests.workers import SECONDS, eventually, has_ended
 from usage.models import Call
 
 AT_ONCE = 1.0  # seconds; a quiet machine needs a few hundredths, see the report on issue 2

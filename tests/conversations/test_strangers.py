@@ -16,7 +16,6 @@ from catalog.models import Route
 from conversations import asking
 from conversations.models import Conversation, Message
 from conversations.urls import urlpatterns
-from tests.workers import quick_passwords  # noqa: F401  # it works by being here
 
 VERBS = ("get", "head", "post", "put", "patch", "delete", "options")
 

@@ -20,7 +20,7 @@ from conversations.models import Chunk, Conversation, Generation, Message
 from conversations.worker import Worker
 from tests.conversations.conftest import working
 from tests.upstream import Gate, Script, Upstream
-from tests.workers import SECONDS, eventually, has_ended, quick_passwords, waiters  # noqa: F401  # quick_passwords: autouse
+from tests.workers import SECONDS, eventually, has_ended, waiters
 from usage.models import Call
 
 

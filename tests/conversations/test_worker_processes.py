@@ -16,9 +16,8 @@ from conversations import asking
 from conversations.models import Chunk, Conversation, Generation, Message
 from tests.chatsite.processes import mentioning
 from tests.upstream import Gate, Script, Upstream
-from tests.workers import (  # noqa: F401  # quick_passwords works by being here
+from tests.workers import (
     HASTY,
-    quick_passwords,
     wait_for_end,
     wait_until,
     worker_process,

@@ -146,6 +146,8 @@ def test_a_second_click_and_a_second_enter_ask_once(
     page.locator("#question").fill("Once more?")
     page.evaluate("for (let i = 0; i < 3; i++) document.getElementById('composer').requestSubmit()")
     expect(page.locator("article.message.user")).to_have_count(2)
+    # The question stands there before it is posted; until then a second one is taken for the second click.
+    expect(page.locator("#composer")).not_to_have_attribute("aria-busy", "true")
     page.locator("#question").fill("And with Enter?")
     page.locator("#question").press("Enter")
     page.locator("#question").press("Enter")
