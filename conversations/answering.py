@@ -275,6 +275,10 @@ def give_title(conversation_id: UUID, title: str) -> None:
 
 
 def _tidy(title: str) -> str:
-    """One line, without the quotes, hashes and full stops that models put around a title."""
-    lines = [line.strip(" \t#*_`\"'“”«».。") for line in storable(title).splitlines()]
-    return next((line for line in lines if line), "")[:TITLE_CHARACTERS].strip()
+    """The first line, without the quotes, hashes and full stops that models put around a title.
+
+    Nothing if it is too long for a title: a small model has answered the question once more.
+    """
+    lines = [line.strip(" \t#*_`\"'“”«».。") for line in storable(title).splitlines() if not line.startswith("```")]
+    first = next((line for line in lines if line), "")
+    return first if len(first) <= TITLE_CHARACTERS else ""

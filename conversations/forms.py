@@ -40,10 +40,6 @@ class QuestionForm(forms.Form):
             raise forms.ValidationError("Type a question first.", code="required")
         return text
 
-    def renew_key(self) -> None:
-        """Let it ask another question: its key has asked one already, or is none."""
-        self.data = self.data | {"key": str(uuid4())} if isinstance(self.data, dict) else self.data
-
     def chosen_route(self) -> Route:
         """The route that was picked, or the default. Raises NoRouteError."""
         return Route.objects.named(self.cleaned_data["route"])

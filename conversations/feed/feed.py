@@ -134,10 +134,11 @@ class Feed:
         """Read what is new, and give each reader that is ready their difference."""
         hinted, self._hinted = self._hinted, set()
         ready = {pk: [reader for reader in readers if reader.is_ready] for pk, readers in self._readers.items()}
-        asked = {
+        shares = {
             pk: Asked(self._rooms[pk], [reader.position for reader in readers], pk in hinted)
             for pk, readers in ready.items()
         }
+        asked = {pk: share for pk, share in shares.items() if not share.is_quiet}
         if await self._cross(take_turn, asked) and not self._settling:
             self._settling = True
             asyncio.get_running_loop().call_later(SETTLE_SECONDS, self._settle)

@@ -39,13 +39,22 @@ class Asked:
     is_hinted: bool
     told: list[Told] = field(default_factory=list)  # in the order of `positions`
 
+    @property
+    def is_anyone_behind(self) -> bool:
+        return any(at.seq != self.room.seq or at.standings is None for at in self.positions)
+
+    @property
+    def is_quiet(self) -> bool:
+        """Nothing to look at: most rooms, most of the time."""
+        return not (self.is_hinted or self.room.growing or self.is_anyone_behind)
+
 
 def take_turn(asked: Mapping[UUID, Asked]) -> bool:
     """Fill in what each position is told. Two queries for all rooms, and three more for each that changed.
 
     True if answers have grown: a turn without growth will show what this one held back.
     """
-    wanted = [pk for pk, share in asked.items() if share.is_hinted or _is_anyone_behind(share)]
+    wanted = [pk for pk, share in asked.items() if share.is_hinted or share.is_anyone_behind]
     conversations = Conversation.objects.filter(pk__in=wanted, deleted_at=None).in_bulk()
     news: dict[UUID, dict[int, News]] = {}
     for pk in wanted:
@@ -61,10 +70,6 @@ def take_turn(asked: Mapping[UUID, Asked]) -> bool:
         }
         share.told = [differences[at] for at in share.positions]
     return has_grown
-
-
-def _is_anyone_behind(share: Asked) -> bool:
-    return any(at.seq != share.room.seq or at.standings is None for at in share.positions)
 
 
 def _news(share: Asked, conversation: Conversation) -> dict[int, News]:

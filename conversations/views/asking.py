@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from uuid import UUID
+from uuid import UUID, uuid4
 
 from django.http import Http404, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
@@ -109,7 +109,7 @@ def _refused(
     """What was typed stays where it was typed, with the reason beside it, and a key that has asked nothing yet."""
     if status == 409 or "key" in form.errors:
         data = request.POST.copy()
-        data["key"] = str(asking.new_key())
+        data["key"] = str(uuid4())
         form.data = data
     if is_htmx(request):
         return render(request, "conversations/replies.html#key_and_refusal", {"form": form}, status=status)

@@ -51,7 +51,8 @@ def test_until_the_model_names_it_a_conversation_is_called_by_its_first_words(
         ("# **Monads**\n\nHere is why this title fits", "Monads"),
         ("\n\n  「单子」 ", "「单子」"),
         ("«Monades»", "Monades"),
-        ("x" * 500, "x" * 80),
+        ("x" * 80, "x" * 80),
+        ("```text\nMonads\n```", "Monads"),
         ("a\0b\ud800", "ab?"),
     ],
 )
@@ -62,8 +63,8 @@ def test_a_models_title_is_tidied(conversation: Conversation, said: str, title: 
     assert (now.title, now.named_by, now.seq > before) == (title, "model", True)
 
 
-@pytest.mark.parametrize("said", ["", "   \n ", '""', "***", "# \n ## \n", "..."])
-def test_a_title_of_nothing_keeps_the_excerpt(conversation: Conversation, said: str) -> None:
+@pytest.mark.parametrize("said", ["", "   \n ", '""', "***", "# \n ## \n", "...", "x" * 81, "```\n```"])
+def test_a_title_of_nothing_or_of_a_whole_answer_keeps_the_excerpt(conversation: Conversation, said: str) -> None:
     give_title(conversation.pk, said)
     assert (anew(conversation).title, anew(conversation).named_by) == ("What is a monad?", "excerpt")
 
