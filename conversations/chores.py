@@ -33,4 +33,4 @@ def _sweep_chunks() -> int:
             " LIMIT %s FOR UPDATE OF c SKIP LOCKED)",
             [KEEP.total_seconds(), BATCH],
         )
-        return cursor.rowcount
+        return int(cursor.rowcount)

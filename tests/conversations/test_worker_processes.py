@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from uuid import uuid4
 
+import psycopg
 import pytest
 
 from accounts.models import User
@@ -19,6 +20,7 @@ from tests.upstream import Gate, Script, Upstream
 from tests.workers import (
     HASTY,
     wait_for_end,
+    wait_for_waiters,
     wait_until,
     worker_process,
 )
@@ -105,6 +107,28 @@ def test_a_frozen_worker_is_fenced_and_writes_nothing_more_when_it_thaws(
             again = Generation.objects.exclude(pk=generation.pk).get()
             wait_for_end(again)
             assert text_of(again) == "Well again"
+        assert frozen.process.poll() is None
+
+
+def test_a_worker_frozen_in_the_middle_of_a_flush_keeps_nobody_waiting(
+    environment: dict[str, str], tmp_path: Path, upstream: Upstream, generation: Generation, database_url: str
+) -> None:
+    """It holds the answer's lock, and the reaper waits for that with the conversation's lock in its hand."""
+    upstream.play(Script().role().tokens([f"{n} " for n in range(100_000)], 400).finish().done())
+    with worker_process(environment, tmp_path) as frozen:
+        wait_until(lambda: len(chunks(generation)) > 5, "some words")
+        with psycopg.connect(database_url) as holder:
+            holder.execute("LOCK TABLE conversations_chunk IN SHARE MODE")
+            wait_for_waiters(1)  # the flush has locked its answer and stands before its insert
+            frozen.send(signal.SIGSTOP)
+        try:
+            with worker_process(environment, tmp_path):
+                wait_for_end(generation)
+        finally:
+            frozen.send(signal.SIGCONT)
+        assert generation.state == "interrupted"
+        assert text_of(generation) == "".join(chunks(generation))
+        assert upstream.requests[0].wait_closed()
         assert frozen.process.poll() is None
 
 
