@@ -22,7 +22,7 @@ from tests.upstream import Gate, Script, Upstream
 from tests.workers import SECONDS, eventually, has_ended
 from usage.models import Call
 
-AT_ONCE = 1.0  # seconds; a quiet machine needs a few hundredths, see the report on issue 2
+AT_ONCE = 1.0  # seconds; a quiet machine needs a few hundredths
 
 SILENT = {
     "before the response": Script().stall(),

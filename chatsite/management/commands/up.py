@@ -96,7 +96,11 @@ def _refuse_a_taken_port() -> None:
 @contextmanager
 def _only_one() -> Iterator[None]:
     """The kernel frees the lock when we end, however we end."""
-    with (settings.VAR_DIR / "up.lock").open("a") as lock:
+    try:
+        lock = (settings.VAR_DIR / "up.lock").open("a")
+    except OSError as error:
+        raise CommandError(f"{settings.VAR_DIR} can't be written to ({error.strerror}): set VAR_DIR.") from error
+    with lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:

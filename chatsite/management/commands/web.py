@@ -18,7 +18,6 @@ class Command(BaseCommand):
         parser.add_argument("--port", type=int, default=settings.PORT)
 
     def handle(self, *args: Any, host: str, port: int, **options: Any) -> None:
-        settings.STATIC_ROOT.mkdir(parents=True, exist_ok=True)  # WhiteNoise warns when it is missing
         server = WebServer(import_string(settings.ASGI_APPLICATION), host, port)
         server.run()
         if server.failure:

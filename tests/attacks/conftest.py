@@ -1,0 +1,36 @@
+"""What an attacker finds: one real web process, and the people of the other tests."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.conversations.conftest import (  # noqa: F401  # fixtures work by being here
+    alice,
+    browser_of_alice,
+    charlie,
+    conversation,
+    generation,
+    question,
+    route,
+    upstream,
+)
+from tests.serving import Web, environment, web
+
+
+@pytest.fixture(scope="package")
+def _served(django_db_setup: None, server_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Web]:
+    folder = tmp_path_factory.mktemp("attacked")
+    env = environment(server_url, folder)
+    with web(env, folder) as served:
+        yield served
+
+
+@pytest.fixture
+def server(_served: Web) -> Iterator[Web]:
+    """It must not have stumbled when the test is over."""
+    before = len(_served.said)
+    yield _served
+    assert "Traceback" not in _served.said[before:], _served.said[before:]
+    assert _served.program.process.poll() is None

@@ -1,0 +1,83 @@
+"""Sockets that keep silent, outlive their right, come in hundreds, or need more than they may say."""
+
+from __future__ import annotations
+
+import time
+from contextlib import ExitStack
+
+from django.contrib.sessions.models import Session
+from django.test import Client
+
+from conversations.feed import Feed, Reader
+from conversations.feed.admission import Admission
+from conversations.feed.feed import MOST_SOCKETS, SIGNED_OUT, TOO_MANY, TOO_SLOW
+from conversations.feed.reader import NOWHERE
+from conversations.models import Chunk, Conversation
+from tests.chatsite.processes import until
+from tests.conversations.replaying import Writer
+from tests.conversations.test_feed_flow import admission  # noqa: F401  # a fixture, it works by being here
+from tests.conversations.test_socket import closed, opened
+from tests.serving import Web
+from tests.workers import eventually
+
+
+def test_a_page_is_given_more_at_once_than_it_may_say(
+    server: Web, browser_of_alice: Client, conversation: Conversation
+) -> None:
+    """Our limit for what comes in held for what goes out as well: a long conversation never arrived."""
+    [writer] = Writer.claim([(Chunk.Kind.TEXT, "many words " * 20_000)])
+    writer.write()
+    with opened(server, conversation.pk, browser_of_alice, max_size=None) as socket:
+        socket.send('{"seq": 0}')
+        assert len(socket.recv(5)) > 200_000
+        socket.send("1")
+        writer.end()
+        assert "many words" in str(socket.recv(5))
+
+
+def test_a_socket_that_kept_silent_does_not_outlive_its_session(
+    server: Web, browser_of_alice: Client, conversation: Conversation
+) -> None:
+    """It was forgotten by who closes sockets, and read the conversation hours after its member had signed out."""
+    with opened(server, conversation.pk, browser_of_alice) as socket:
+        time.sleep(0.2)  # it is open, and has said nothing
+        Session.objects.all().delete()
+        assert closed(socket) == SIGNED_OUT
+
+
+async def test_a_socket_that_never_says_where_it_stands_is_closed(
+    conversation: Conversation, admission: Admission
+) -> None:
+    feed, codes = Feed(poll_seconds=0.05), list[int]()
+
+    async def close(code: int) -> None:
+        codes.append(code)
+
+    async def send(frame: str) -> None:
+        raise AssertionError(f"given {frame!r}")
+
+    feed.join(Reader(conversation.pk, admission, NOWHERE, send, close, patience=0.2))
+    await eventually(lambda: codes, "it to be closed")
+    await feed.close()
+    assert codes == [TOO_SLOW]
+
+
+def test_one_member_opens_no_more_sockets_than_anybody_looks_at(
+    server: Web, browser_of_alice: Client, conversation: Conversation
+) -> None:
+    with ExitStack() as open_ones:
+        sockets = [
+            open_ones.enter_context(opened(server, conversation.pk, browser_of_alice)) for _ in range(MOST_SOCKETS)
+        ]
+        with opened(server, conversation.pk, browser_of_alice) as one_too_many:
+            assert closed(one_too_many) == TOO_MANY
+        sockets[0].send('{"seq": 0}')
+        assert "messages" in str(sockets[0].recv(5))
+        sockets[1].close()
+
+        def has_room_again() -> bool:
+            with opened(server, conversation.pk, browser_of_alice) as another:
+                another.send('{"seq": 0}')
+                return closed(another, 0.2) != TOO_MANY
+
+        until(has_room_again, "room for another", 5)
