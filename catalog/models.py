@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 from django.conf import settings
+from django.core.validators import MinValueValidator
 from django.db import models
 
 
@@ -28,8 +29,15 @@ class Provider(models.Model):
         blank=True,
         help_text="For example DEEPSEEK_API_KEY. Blank: needs no key.",
     )
-    concurrency = models.PositiveIntegerField("answers at once", default=16)
+    concurrency = models.PositiveIntegerField("answers at once", default=16, validators=[MinValueValidator(1)])
     enabled = models.BooleanField(default=True)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(concurrency__gte=1), name="a_provider_answers_at_least_one_at_once"
+            )
+        ]
 
     def __str__(self) -> str:
         return self.name

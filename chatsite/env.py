@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import secrets
 import tempfile
@@ -90,10 +91,13 @@ def port(name: str, default: int) -> int:
     return int(raw)
 
 
-def number(name: str, default: float) -> float:
-    """A number; `default` when unset."""
+def seconds(name: str, default: float) -> float:
+    """A span of time in seconds, more than nothing; `default` when unset."""
     raw = os.environ.get(name, "")
     try:
-        return float(raw) if raw else default
-    except ValueError as error:
-        raise ImproperlyConfigured(f"{name} must be a number.") from error
+        span = float(raw) if raw else default
+    except ValueError:
+        span = 0
+    if not 0 < span < math.inf:  # nan is neither
+        raise ImproperlyConfigured(f"{name} must be a number of seconds, more than 0.")
+    return span

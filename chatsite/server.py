@@ -1,4 +1,7 @@
-"""Daphne, with a way to stop: it lets requests finish and tells every socket to come back (4012) before it goes."""
+"""Daphne, with a way to stop: it lets requests finish and tells every socket to come back (4012) before it goes.
+
+And with limits that it lacks: what anybody may send us, signed in or not, before one of our views is asked.
+"""
 
 from __future__ import annotations
 
@@ -7,18 +10,23 @@ import logging
 import math
 import signal
 import time
-from typing import Any
+from typing import Any, override
 
 from daphne.endpoints import build_endpoint_description_strings
 from daphne.http_protocol import WebRequest
 from daphne.server import Server, twisted_loop
 from daphne.ws_protocol import WebSocketProtocol
+from twisted.protocols.basic import LineReceiver
+from twisted.web.http import HTTPChannel
 
 GOING_AWAY = 4012  # in the page's reconnectCodes; Daphne's library can't send 1012
 SPREAD = 5.0  # seconds over which the sockets are closed, so that not all come back at once
 PATIENCE = 20.0  # seconds that requests may still take
 TICK = 0.05  # seconds between two looks at what is left
 MESSAGE_LIMIT = 65_536  # bytes; a socket of ours only says where it stands
+BODY_LIMIT = 16 * 1024 * 1024  # bytes; twice what Django refuses in words
+HEAD_SECONDS = 10  # that a request's headers may take
+IDLE_SECONDS = 60  # without a byte of its body, or of another request
 
 logger = logging.getLogger(__name__)
 
@@ -31,7 +39,7 @@ class WebServer(Server):  # type: ignore[misc]  # Daphne is untyped
             application,
             endpoints=build_endpoint_description_strings(host=host, port=port),
             signal_handlers=False,
-            ready_callable=self._listen_to_signals,
+            ready_callable=self._get_ready,
             ping_interval=20,
             ping_timeout=30,
             websocket_timeout=-1,  # a page may stay open for days
@@ -70,6 +78,11 @@ class WebServer(Server):  # type: ignore[misc]  # Daphne is untyped
             twisted_loop.call_later(SPREAD * number / len(sockets), _send_away, socket)
         self._watch()
 
+    def _get_ready(self) -> None:
+        self.http_factory.protocol = Channel
+        self.ws_factory.protocol = Socket
+        self._listen_to_signals()
+
     def _listen_to_signals(self) -> None:
         for number in (signal.SIGTERM, signal.SIGINT):
             twisted_loop.add_signal_handler(number, self.drain)
@@ -93,6 +106,71 @@ class WebServer(Server):  # type: ignore[misc]  # Daphne is untyped
 
     def _open_sockets(self) -> list[WebSocketProtocol]:
         return [it for it in self._alive() if isinstance(it, WebSocketProtocol) and it.state == it.STATE_OPEN]
+
+
+class Channel(HTTPChannel):
+    """A connection. Twisted's clock starts anew with every byte: a head that drips would keep it for ever."""
+
+    _is_in_head = False
+
+    @override
+    def connectionMade(self) -> None:
+        super().connectionMade()
+        self.requestFactory = Request
+
+    @override
+    def dataReceived(self, data: bytes) -> None:
+        if not self.line_mode:  # a body
+            super().dataReceived(data)
+            return
+        if not self._is_in_head:
+            self._is_in_head = True
+            self.setTimeout(HEAD_SECONDS)
+        LineReceiver.dataReceived(self, data)
+
+    @override
+    def allHeadersReceived(self) -> None:
+        self._is_in_head = False
+        self.setTimeout(IDLE_SECONDS)
+        super().allHeadersReceived()
+
+
+class Request(WebRequest):  # type: ignore[misc]  # Daphne is untyped
+    """A request whose body is measured before it is kept: Daphne has all of it on the disk before it asks anybody."""
+
+    _is_too_long = False
+
+    @override
+    def gotLength(self, length: int | None) -> None:
+        super().gotLength(length)
+        if length is not None and length > BODY_LIMIT:
+            self._refuse()
+
+    @override
+    def handleContentChunk(self, data: bytes) -> None:
+        if not self._is_too_long and self.content.tell() + len(data) > BODY_LIMIT:
+            self._refuse()
+        if not self._is_too_long:
+            super().handleContentChunk(data)
+
+    def _refuse(self) -> None:
+        self._is_too_long = True
+        self.channel.transport.write(b"HTTP/1.1 413 Content Too Large\r\nConnection: close\r\n\r\n")
+        self.channel.loseConnection()
+
+    def process(self) -> Any:
+        # Daphne lets any client say what all our addresses begin with, those in mails too.
+        self.requestHeaders.removeHeader(b"daphne-root-path")
+        return None if self._is_too_long else super().process()
+
+
+class Socket(WebSocketProtocol):  # type: ignore[misc]  # Daphne is untyped
+    """A socket. Its library would hold what we send to the limit of what we accept; a conversation may be longer."""
+
+    @override
+    def sendMessage(self, payload: bytes, binary: bool = False) -> None:
+        if self.state == self.STATE_OPEN:
+            self.sendFrame(opcode=2 if binary else 1, payload=payload)
 
 
 def _send_away(socket: WebSocketProtocol) -> None:

@@ -1,4 +1,4 @@
-"""All settings. What an operator may change comes from the environment; README.md lists it."""
+"""All settings. What an operator may change comes from the environment; README.md lists what matters."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ TEMPLATES = [
 # Without DATABASE_URL the embedded PostgreSQL listens on a socket in VAR_DIR; see chatsite/postgres.py.
 EMBEDDED_DATABASE = not os.environ.get("DATABASE_URL")
 DATABASES = {"default": env.database(default=postgres.places(VAR_DIR).url)}
-LEASE_SECONDS = env.number("LEASE_SECONDS", 15)  # a worker that is not heard of for so long has lost its answers
+LEASE_SECONDS = env.seconds("LEASE_SECONDS", 15)  # a worker that is not heard of for so long has lost its answers
 DATABASES["default"] |= {
     "CONN_MAX_AGE": 0,  # the pool keeps connections; under ASGI every request's thread would leave one behind
     "CONN_HEALTH_CHECKS": True,
@@ -195,14 +195,14 @@ LOCAL_MODEL_URL = os.environ.get("LOCAL_MODEL_URL", "")  # set by `manage.py up`
 QUESTION_LIMIT = 200_000  # characters of one question
 
 # Answers ------------------------------------------------------------------------------------------------------------
-HEARTBEAT_SECONDS = env.number("HEARTBEAT_SECONDS", 4)
-GRACE_SECONDS = env.number("GRACE_SECONDS", 60)  # for running answers when a worker is told to go
-REAPER_SECONDS = env.number("REAPER_SECONDS", 5)
-PROVIDER_CLOCKS = {  # seconds
-    "connect": env.number("CONNECT_SECONDS", 10),
-    "first_event": env.number("FIRST_EVENT_SECONDS", 660),
-    "idle": env.number("IDLE_SECONDS", 120),
-    "total": env.number("TOTAL_SECONDS", 3600),
+HEARTBEAT_SECONDS = env.seconds("HEARTBEAT_SECONDS", 4)
+GRACE_SECONDS = env.seconds("GRACE_SECONDS", 60)  # for running answers when a worker is told to go
+REAPER_SECONDS = env.seconds("REAPER_SECONDS", 5)
+PROVIDER_CLOCKS = {
+    "connect": env.seconds("CONNECT_SECONDS", 10),
+    "first_event": env.seconds("FIRST_EVENT_SECONDS", 660),
+    "idle": env.seconds("IDLE_SECONDS", 120),
+    "total": env.seconds("TOTAL_SECONDS", 3600),
 }
 
 LOGGING = {

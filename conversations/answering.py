@@ -8,14 +8,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 from uuid import UUID
 
 from django.conf import settings
 from django.db import Error as DatabaseError
-from django.db import InterfaceError, OperationalError, transaction
+from django.db import transaction
 from django.utils import timezone
 from django.utils.crypto import salted_hmac
 
@@ -45,7 +45,6 @@ OVERFLOWED = Outcome(State.INTERRUPTED, "interrupted", "The database could not b
 BROKEN = Outcome(State.FAILED, "internal", "Something went wrong on our side. The administrator's log has the details.")
 UNROUTED = Outcome(State.FAILED, "no_route", "The chosen model is not set up any more. Choose another and try again.")
 
-RETRY_SECONDS = 0.5  # until the database is back
 TITLE_TOKENS = 40
 TITLE_SECONDS = 60.0
 TITLE_CHARACTERS = 80
@@ -120,7 +119,7 @@ class Answer:
             return BROKEN
 
     async def _write(self) -> Outcome:
-        begun = await self._surely(begin, self.generation)
+        begun = await self._cross.surely(begin, self.generation)
         if isinstance(begun, Outcome):
             return begun
         self._brief = begun
@@ -140,7 +139,7 @@ class Answer:
 
     async def _call(self, brief: Brief) -> None:
         """One request, from its Call row to its last delta. Raises ProviderError."""
-        await self._surely(_open_call, self.generation, Call.Purpose.ANSWER, brief.model)
+        await self._cross.surely(_open_call, self.generation, Call.Purpose.ANSWER, brief.model)
         async with contextlib.aclosing(self._stream(brief.endpoint, brief.request)) as deltas:
             async for delta in deltas:
                 self._take(delta)
@@ -175,16 +174,7 @@ class Answer:
         """End it in the database, once that can be reached; by then the reaper may have been here."""
         outcome = replace(outcome, facts=self._facts)
         epoch = self.generation.epoch
-        return await self._surely(ending.end, self.generation, outcome, may=lambda row: row.epoch == epoch)
-
-    async def _surely[**P, R](self, deed: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
-        """Cross once the database can be reached. For deeds that may be done twice: a commit's reply may be lost."""
-        while True:
-            try:
-                return await self._cross(deed, *args, **kwargs)
-            except (OperationalError, InterfaceError) as error:
-                logger.warning("generation %s has to wait: %s", self.generation.pk, type(error).__name__)
-                await asyncio.sleep(RETRY_SECONDS)
+        return await self._cross.surely(ending.end, self.generation, outcome, may=lambda row: row.epoch == epoch)
 
     async def _name(self) -> None:
         """Let the model give the conversation its title after the first answer. Without one the excerpt stays."""
@@ -268,8 +258,10 @@ def _to_be_named(generation: Generation) -> tuple[ChatMessage, ...]:
 def give_title(conversation_id: UUID, title: str) -> None:
     """Replace the excerpt by the model's title, unless a member was quicker or the model said nothing."""
     title = _tidy(title)
+    if not title:
+        return
     with contextlib.suppress(Conversation.DoesNotExist), deed(Conversation(pk=conversation_id)) as conversation:
-        if title and conversation.named_by == Conversation.Named.EXCERPT:
+        if conversation.named_by == Conversation.Named.EXCERPT:
             conversation.title = title
             conversation.named_by = Conversation.Named.MODEL
 

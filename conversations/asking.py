@@ -34,7 +34,7 @@ def start(author: User, text: str, key: UUID, route: Route) -> Message:
         conversation.save(update_fields=["leaf"])
         return question
 
-    return _once(author, text, key, post)
+    return _once(author, text, key, post, lambda asked: asked.parent_id is None)
 
 
 def ask(conversation: Conversation, author: User, text: str, key: UUID, route: Route) -> Message:
@@ -44,7 +44,7 @@ def ask(conversation: Conversation, author: User, text: str, key: UUID, route: R
         with deed(conversation) as locked:
             return _post(locked, author, text, key, route, parent=locked.leaf)
 
-    return _once(author, text, key, post)
+    return _once(author, text, key, post, lambda asked: asked.conversation_id == conversation.pk)
 
 
 def edit(question: Message, author: User, text: str, key: UUID, route: Route) -> Message:
@@ -54,26 +54,37 @@ def edit(question: Message, author: User, text: str, key: UUID, route: Route) ->
         with deed(question.conversation) as locked:
             return _post(locked, author, text, key, route, parent=question.parent)
 
-    return _once(author, text, key, post)
+    def is_sibling(asked: Message) -> bool:
+        return (asked.conversation_id, asked.parent_id) == (question.conversation_id, question.parent_id)
+
+    return _once(author, text, key, post, is_sibling)
 
 
-def _once(author: User, text: str, key: UUID, post: Callable[[], Message]) -> Message:
-    """Post, unless this form's key already did: then give that question. Raises KeyReusedError."""
-    if asked := _asked_before(author, text, key):
+def _once(
+    author: User, text: str, key: UUID, post: Callable[[], Message], is_here: Callable[[Message], bool]
+) -> Message:
+    """Post, unless this form's key already did, here: then give that question. Raises KeyReusedError."""
+    if asked := _asked_before(author, text, key, is_here):
         return asked
     try:
         with transaction.atomic():
             return post()
     except IntegrityError:  # the second click of a double one: the first came in between
-        if asked := _asked_before(author, text, key):
+        if asked := _asked_before(author, text, key, is_here):
             return asked
         raise
 
 
-def _asked_before(author: User, text: str, key: UUID) -> Message | None:
-    """The question that this form already asked, if it did. Raises KeyReusedError for other words or another's key."""
+def _asked_before(author: User, text: str, key: UUID, is_here: Callable[[Message], bool]) -> Message | None:
+    """The question that this form already asked, if it did.
+
+    Raises KeyReusedError for other words, for another's key, and for one that asked elsewhere: what is posted now must
+    not vanish behind it.
+    """
     asked = Message.objects.filter(pk=key).select_related("conversation").first()
-    if asked and (asked.author_id != author.pk or asked.text != text or asked.conversation.deleted_at):
+    if asked is None:
+        return None
+    if asked.author_id != author.pk or asked.text != text or asked.conversation.deleted_at or not is_here(asked):
         raise KeyReusedError
     return asked
 

@@ -12,8 +12,8 @@ from channels.generic.websocket import AsyncWebsocketConsumer
 
 from conversations.feed import Feed, Reader
 from conversations.feed.admission import Admission
-from conversations.feed.feed import GONE, SIGNED_OUT
-from conversations.feed.reader import Position
+from conversations.feed.feed import GONE, SIGNED_OUT, TOO_MANY
+from conversations.feed.reader import NOWHERE, Position
 from conversations.models import Conversation
 
 NOT_UNDERSTOOD = 4400  # like SIGNED_OUT and GONE: the page does not knock again after it
@@ -25,8 +25,7 @@ feed = Feed()  # one per process; its first reader starts it
 class ConversationConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # Channels ships no types
     """Frames for one open page. Its first message says where the page stands, each later one that a frame is in."""
 
-    admission: Admission | None = None  # None until we know who it is, and again when it is refused
-    reader: Reader | None = None
+    reader: Reader | None = None  # None until we know who it is, and again when it is refused
 
     async def dispatch(self, message: dict[str, Any]) -> None:
         # Channels' own crosses into a thread before every message, acknowledgements too, to close idle connections.
@@ -41,8 +40,12 @@ class ConversationConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # Cha
             await self.close(SIGNED_OUT)
         elif not await self._may_read():
             await self.close(GONE)
+        elif not feed.has_room_for(member.pk):
+            await self.close(TOO_MANY)
         else:
-            self.admission = Admission(member.pk, self.scope["session"].session_key, member.get_session_auth_hash())
+            admission = Admission(member.pk, self.scope["session"].session_key, member.get_session_auth_hash())
+            self.reader = Reader(self._conversation_id, admission, NOWHERE, self._send_frame, self._dismiss)
+            feed.join(self.reader)
 
     async def _may_read(self) -> bool:
         mine = Conversation.objects.visible_to(self.scope["user"]).filter(pk=self._conversation_id)
@@ -53,21 +56,21 @@ class ConversationConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # Cha
         return UUID(str(self.scope["url_route"]["kwargs"]["conversation_id"]))
 
     async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
-        if self.admission is None:
+        if self.reader is None:
             return  # sent before our refusal arrived
-        if self.reader:
+        if self.reader.has_begun:
             feed.acknowledged(self.reader)
         elif (seq := _stands_at(text_data)) is None:
+            feed.leave(self.reader)
             await self._dismiss(NOT_UNDERSTOOD)
         else:
-            self.reader = Reader(self._conversation_id, self.admission, Position(seq), self._send_frame, self._dismiss)
-            feed.join(self.reader)
+            feed.begin(self.reader, Position(seq))
 
     async def _send_frame(self, frame: str) -> None:
         await self.send(text_data=frame)
 
     async def _dismiss(self, code: int) -> None:
-        self.admission = None
+        self.reader = None
         await self.close(code)
 
     async def disconnect(self, code: int) -> None:

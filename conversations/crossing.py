@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
-from django.db import connections
+from django.db import InterfaceError, InternalError, OperationalError, connections
+
+logger = logging.getLogger(__name__)
+
+# What passes by itself: a server that restarts, a connection that was cut, a deadlock, a standby being promoted.
+PASSING = (OperationalError, InterfaceError, InternalError)
+RETRY_SECONDS = 0.25
 
 
 class Crossing:
@@ -17,6 +24,15 @@ class Crossing:
 
     async def __call__[**P, R](self, deed: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
         return await asyncio.get_running_loop().run_in_executor(self._pool, lambda: _run(deed, *args, **kwargs))
+
+    async def surely[**P, R](self, deed: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+        """Cross once the database can be reached. For deeds that may be done twice: a commit's reply may be lost."""
+        while True:
+            try:
+                return await self(deed, *args, **kwargs)
+            except PASSING as error:
+                logger.warning("%s has to wait for the database: %s", deed.__name__, type(error).__name__)
+                await asyncio.sleep(RETRY_SECONDS)
 
     def close(self) -> None:
         self._pool.shutdown(wait=True, cancel_futures=True)

@@ -9,8 +9,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from uuid import UUID
 
-from django.db import Error as DatabaseError
-
 from conversations import events
 from conversations.crossing import Crossing
 from conversations.events import Event
@@ -21,7 +19,6 @@ logger = logging.getLogger(__name__)
 
 BUFFER_LIMIT = 256 * 1024  # characters of one answer that wait for a database that is away
 AWAY_SECONDS = 1.0  # a flush that takes longer: the database is away; until then much that waits is only a burst
-RETRY_SECONDS = 0.25
 
 
 def _set_event() -> asyncio.Event:
@@ -115,13 +112,17 @@ class Log:
                 writer.idle.set()
 
     async def _append(self, gathered: list[Event]) -> set[UUID]:
-        """Append until it is certain. A commit whose reply was lost is repeated; the log takes it once."""
-        while True:
-            try:
-                return await self._cross(events.append, gathered)
-            except DatabaseError as error:
-                logger.warning("the log can't be written, trying again: %s", type(error).__name__)
-                await asyncio.sleep(RETRY_SECONDS)
+        """Append until it is certain; the ids that were refused. The log takes what is repeated once."""
+        try:
+            return await self._cross.surely(events.append, gathered)
+        except Exception:
+            ids = {event.generation_id for event in gathered}
+            if len(ids) == 1:
+                logger.exception("the words of generation %s can't be written", *ids)
+                return ids  # nobody writes it any more; the reaper ends it
+            # One answer's words must not hold up all the others.
+            each = [[event for event in gathered if event.generation_id == pk] for pk in ids]
+            return set().union(*[await self._append(its) for its in each])
 
 
 def storable(text: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from conversations.models import Message
+from conversations.models.message import Path
 from providers.messages import ChatMessage
 
 CHARACTERS_PER_TOKEN = 3  # a low guess for English, a high one for Chinese; an estimate only, the provider counts
@@ -20,24 +21,12 @@ def prompt(question: Message, context_tokens: int, output_tokens: int) -> tuple[
     """The system's words and the path down to `question`; the oldest turns go when the window is too small."""
     room = max(context_tokens - output_tokens, context_tokens // 4) * CHARACTERS_PER_TOKEN
     kept: list[ChatMessage] = []
-    for message in _upwards(question):
+    for message in reversed(Path(question.conversation, leaf=question.pk).messages()):
         room -= len(message.text)
         if kept and room < 0:
             break
         kept.append(_as_said(message))
     return (ChatMessage("system", SYSTEM), *_from_a_question(kept[::-1]))
-
-
-def _upwards(question: Message) -> list[Message]:
-    """The path from a question to the root, in one query."""
-    rows = {m.pk: m for m in Message.objects.filter(conversation=question.conversation_id)}
-    path, pk = [], question.pk
-    while message := rows.get(pk):
-        path.append(message)
-        if message.parent_id is None:
-            break
-        pk = message.parent_id
-    return path
 
 
 def _as_said(message: Message) -> ChatMessage:

@@ -50,7 +50,10 @@ class GrowingAnswer:
         if event.kind == Chunk.Kind.TEXT:
             growing, self._phase = self._text, "writing"
         else:
-            growing, self._phase, self._has_thought = self._reasoning, "thinking", True
+            growing, self._has_thought = self._reasoning, True
+            # Never back from writing: a phase is sent whole, and a model may think and talk by turns at every word.
+            if self._phase != "writing":
+                self._phase = "thinking"
         growing.feed(event.text)
 
     def settle(self) -> None:

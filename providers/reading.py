@@ -64,7 +64,7 @@ class Reader:
                 self._fail_with(chunk)
                 return []
             return self._understand(chunk)
-        except (ValueError, TypeError, AttributeError, RecursionError):
+        except (ValueError, TypeError, AttributeError, LookupError, RecursionError):
             self._skip(event)
             return []
 

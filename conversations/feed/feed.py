@@ -18,7 +18,7 @@ from django.db import Error as DatabaseError
 from conversations import bus
 from conversations.crossing import Crossing
 from conversations.feed.admission import withdrawn
-from conversations.feed.reader import Reader
+from conversations.feed.reader import Position, Reader
 from conversations.feed.turn import Asked, Room, Told, take_turn
 from conversations.pace import Pace
 
@@ -29,8 +29,10 @@ SETTLE_SECONDS = 0.1  # after words came: a turn for what they held back, should
 HEARTBEAT_SECONDS = 15.0
 HEARTBEAT = "{}"  # JSON without content: htmx swaps nothing, the page notes that we are there
 
-# Close codes: after TOO_SLOW the page comes back, after the others it does not.
-SIGNED_OUT, GONE, TOO_SLOW = 4401, 4404, 4408
+MOST_SOCKETS = 50  # of one member in one process: more tabs than anybody looks at
+
+# Close codes: after TOO_SLOW the page comes back, after TOO_MANY it looks for news every two seconds instead.
+SIGNED_OUT, GONE, TOO_SLOW, TOO_MANY = 4401, 4404, 4408, 4429
 
 
 class Feed:
@@ -47,8 +49,14 @@ class Feed:
         self._looked_at = 0.0  # when it last looked everywhere
         self._settling = False
 
+    def has_room_for(self, member_id: UUID) -> bool:
+        return sum(reader.admission.member_id == member_id for reader in self._all_readers()) < MOST_SOCKETS
+
     def join(self, reader: Reader) -> None:
-        """Follow a conversation. First join, then read the log: the other order has a hole in it."""
+        """Follow a conversation. First join, then read the log: the other order has a hole in it.
+
+        A socket joins when it opens, before it has said where its page stands: its right is looked after from then on.
+        """
         if not self._tasks:
             self._tasks = [
                 asyncio.create_task(bus.listen(bus.FEED, self._heard, self._look_everywhere)),
@@ -56,6 +64,11 @@ class Feed:
             ]
         self._rooms.setdefault(reader.conversation_id, Room())
         self._readers.setdefault(reader.conversation_id, set()).add(reader)
+        self._wake.set()
+
+    def begin(self, reader: Reader, position: Position) -> None:
+        """It said where its page stands."""
+        reader.position = position
         self._wake.set()
 
     def leave(self, reader: Reader) -> None:

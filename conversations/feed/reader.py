@@ -27,6 +27,9 @@ class Position:
     standings: frozenset[tuple[UUID, Standing]] | None = None
 
 
+NOWHERE = Position(-1)  # of a socket that has not said yet where its page stands
+
+
 @dataclass(eq=False)
 class Reader:
     conversation_id: UUID
@@ -39,15 +42,23 @@ class Reader:
     patience: float = PATIENCE_SECONDS
 
     @property
+    def has_begun(self) -> bool:
+        return self.position is not NOWHERE
+
+    @property
     def is_ready(self) -> bool:
         """Whether it may be given more. One that may not keeps its place, and later gets a larger difference."""
         waiting = self.unacknowledged
-        return not waiting or (
-            len(waiting) < UNACKNOWLEDGED_FRAMES and sum(size for _, size in waiting) < UNACKNOWLEDGED_CHARACTERS
+        return self.has_begun and (
+            not waiting
+            or (len(waiting) < UNACKNOWLEDGED_FRAMES and sum(size for _, size in waiting) < UNACKNOWLEDGED_CHARACTERS)
         )
 
     @property
     def is_too_slow(self) -> bool:
+        """It keeps us waiting: for an acknowledgement, or for its first word."""
+        if not self.has_begun:
+            return time.monotonic() - self.given_at > self.patience
         return bool(self.unacknowledged) and time.monotonic() - self.unacknowledged[0][0] > self.patience
 
     def acknowledge(self) -> None:

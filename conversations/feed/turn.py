@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from uuid import UUID
@@ -10,6 +11,8 @@ from conversations import events, showing
 from conversations.feed.reader import Position
 from conversations.models import Conversation
 from conversations.showing import GrowingAnswer, News
+
+logger = logging.getLogger(__name__)
 
 
 class Room:
@@ -56,20 +59,24 @@ def take_turn(asked: Mapping[UUID, Asked]) -> bool:
     """
     wanted = [pk for pk, share in asked.items() if share.is_hinted or share.is_anyone_behind]
     conversations = Conversation.objects.filter(pk__in=wanted, deleted_at=None).in_bulk()
-    news: dict[UUID, dict[int, News]] = {}
-    for pk in wanted:
-        if conversation := conversations.get(pk):
-            news[pk] = _news(asked[pk], conversation)
+    news = {pk: _news(asked[pk], conversation) for pk, conversation in conversations.items()}
     has_grown = _read_logs(share.room for share in asked.values())
     for pk, share in asked.items():
-        is_gone = pk in wanted and pk not in conversations
-        # Most readers of a room stand at one place: its difference is made once.
-        differences = {
-            at: Told(at, is_gone=True) if is_gone else _told(share.room, at, news.get(pk, {}))
-            for at in set(share.positions)
-        }
-        share.told = [differences[at] for at in share.positions]
+        if pk in wanted and pk not in conversations:
+            share.told = [Told(at, is_gone=True) for at in share.positions]
+        else:
+            share.told = _differences(share, news.get(pk, {}))
     return has_grown
+
+
+def _differences(share: Asked, news: Mapping[int, News]) -> list[Told]:
+    """Each position's. Most readers of a room stand at one place, so its difference is made once."""
+    try:
+        made = {at: _told(share.room, at, news) for at in set(share.positions)}
+    except Exception:  # what cannot be shown in one room must cost the others nothing
+        logger.exception("a conversation's news could not be shown")
+        return [Told(at) for at in share.positions]
+    return [made[at] for at in share.positions]
 
 
 def _news(share: Asked, conversation: Conversation) -> dict[int, News]:

@@ -98,6 +98,9 @@ class Generation(models.Model):
             ),
         ]
         constraints = [
+            models.UniqueConstraint(
+                fields=["conversation"], condition=Q(state="running"), name="one_answer_at_a_time_in_a_conversation"
+            ),
             models.CheckConstraint(
                 condition=~Q(state="running") | Q(lease_until__isnull=False), name="a_running_generation_has_a_lease"
             ),

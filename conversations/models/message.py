@@ -58,6 +58,12 @@ class Message(models.Model):
 
     class Meta:
         indexes = [models.Index(fields=["conversation", "changed_seq"], name="messages_changed_since")]
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(role="user") | models.Q(parent__isnull=False),
+                name="an_answer_stands_below_a_question",
+            )
+        ]
 
     def __str__(self) -> str:
         return f"{self.role} {self.pk}"
@@ -79,14 +85,14 @@ class Message(models.Model):
 class Path:
     """The messages a reader sees, in order, each with its place among its siblings."""
 
-    def __init__(self, conversation: Conversation) -> None:
+    def __init__(self, conversation: Conversation, leaf: uuid.UUID | None = None) -> None:
         self._parents: dict[uuid.UUID, uuid.UUID | None] = {}
         self._children: dict[uuid.UUID | None, list[uuid.UUID]] = {}
         rows = Message.objects.filter(conversation=conversation).order_by("created_at", "pk")
         for pk, parent in rows.values_list("pk", "parent_id"):
             self._parents[pk] = parent
             self._children.setdefault(parent, []).append(pk)
-        self.ids = self._up_from(conversation.leaf_id)
+        self.ids = self._up_from(leaf or conversation.leaf_id)
 
     def _up_from(self, leaf: uuid.UUID | None) -> list[uuid.UUID]:
         ids = []

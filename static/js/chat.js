@@ -60,6 +60,7 @@
   let worry = 0;
   let looks = 0; // that found the server while the socket did not
   let isSignedOut = false;
+  let isLooking = false;
 
   function watchConnection() {
     worry ||= setTimeout(() => {
@@ -105,7 +106,8 @@
 
   async function lookForNews() {
     const address = chat()?.dataset.news;
-    if (!address || isOpen() || document.hidden || isSignedOut) return;
+    if (!address || isLooking || isOpen() || document.hidden || isSignedOut) return;
+    isLooking = true; // one at a time: an older answer that came late would set the page back
     const url = `${address}?seq=${byId("cursor")?.value ?? 0}`;
     try {
       const reply = await fetch(url, { headers: { "HX-Request": "true" }, redirect: "error" });
@@ -120,6 +122,8 @@
       watchConnection();
     } catch {
       looks = 0; // the next look will tell
+    } finally {
+      isLooking = false;
     }
   }
 

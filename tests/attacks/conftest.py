@@ -13,6 +13,7 @@ from tests.conversations.conftest import (  # noqa: F401  # fixtures work by bei
     conversation,
     generation,
     question,
+    quick_passwords,
     route,
     upstream,
 )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 
 from django.contrib.sessions.models import Session
 from django.test import Client
@@ -46,7 +46,8 @@ def test_a_socket_that_kept_silent_does_not_outlive_its_session(
 
 
 async def test_a_socket_that_never_says_where_it_stands_is_closed(
-    conversation: Conversation, admission: Admission
+    conversation: Conversation,
+    admission: Admission,  # noqa: F811  # the fixture
 ) -> None:
     feed, codes = Feed(poll_seconds=0.05), list[int]()
 
@@ -77,7 +78,8 @@ def test_one_member_opens_no_more_sockets_than_anybody_looks_at(
 
         def has_room_again() -> bool:
             with opened(server, conversation.pk, browser_of_alice) as another:
-                another.send('{"seq": 0}')
-                return closed(another, 0.2) != TOO_MANY
+                with suppress(TimeoutError):
+                    return closed(another, 0.2) != TOO_MANY
+                return True
 
         until(has_room_again, "room for another", 5)

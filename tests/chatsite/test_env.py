@@ -77,10 +77,14 @@ def test_a_port_is_a_number_that_a_port_can_have(raw: str, monkeypatch: pytest.M
         env.port("PORT", 8000)
 
 
-def test_numbers_and_flags_say_what_they_want(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("LEASE_SECONDS", "soon")
-    with pytest.raises(ImproperlyConfigured, match="LEASE_SECONDS must be a number"):
-        env.number("LEASE_SECONDS", 15)
+@pytest.mark.parametrize("raw", ["soon", "0", "-1", "nan", "inf"])
+def test_a_span_of_time_is_a_number_of_seconds(raw: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LEASE_SECONDS", raw)
+    with pytest.raises(ImproperlyConfigured, match="LEASE_SECONDS must be a number of seconds, more than 0"):
+        env.seconds("LEASE_SECONDS", 15)
+
+
+def test_flags_say_what_they_want(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("BEHIND_PROXY", "perhaps")
     with pytest.raises(ImproperlyConfigured, match="BEHIND_PROXY must be 1 or 0"):
         env.flag("BEHIND_PROXY")

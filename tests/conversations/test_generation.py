@@ -30,12 +30,15 @@ def queue(route: Route) -> Queue:
         made = []
         for number in range(count):
             conversation = Conversation(owner=member, title=f"{member} {number}")
-            made.append((conversation, Message(conversation=conversation, role=Message.Role.ASSISTANT)))
-        Conversation.objects.bulk_create([conversation for conversation, _ in made])
-        Message.objects.bulk_create([message for _, message in made])
+            question = Message(conversation=conversation, role=Message.Role.USER)
+            answer = Message(conversation=conversation, role=Message.Role.ASSISTANT, parent=question)
+            made.append((conversation, question, answer))
+        Conversation.objects.bulk_create([conversation for conversation, _, _ in made])
+        Message.objects.bulk_create([question for _, question, _ in made])
+        Message.objects.bulk_create([answer for _, _, answer in made])
         return [
-            Generation.objects.create(conversation=conversation, message=message, member=member, route=route).pk
-            for conversation, message in made
+            Generation.objects.create(conversation=conversation, message=answer, member=member, route=route).pk
+            for conversation, _, answer in made
         ]
 
     return put

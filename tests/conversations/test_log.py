@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import psycopg
 import pytest
@@ -14,7 +14,9 @@ from asgiref.sync import sync_to_async
 from hypothesis import given
 from hypothesis import strategies as st
 
-from conversations import ending, events
+from accounts.models import User
+from catalog.models import Route
+from conversations import asking, ending, events
 from conversations.crossing import Crossing
 from conversations.log import BUFFER_LIMIT, Log, storable
 from conversations.models import Chunk, Generation
@@ -92,6 +94,28 @@ async def test_a_writer_that_is_refused_is_told_and_the_others_go_on(running: Ge
         log.add(stale.pk, TEXT, "too late")
     assert told == [True]
     assert [text async for text in Chunk.objects.values_list("text", flat=True)] == ["kept"]
+
+
+async def test_words_that_cannot_be_written_stop_their_own_answer_alone(running: Generation, alice: User) -> None:
+    told: list[bool] = []
+    broken = await sync_to_async(another_running)(alice)
+    async with logging_() as log:
+        log.open(running, told.append)
+        log.open(broken, told.append)
+        log._writers[broken.pk].seq = 2**31  # the next one does not fit its column
+        log.add(running.pk, TEXT, "kept")
+        log.add(broken.pk, TEXT, "lost")
+        await asyncio.wait_for(asyncio.gather(log.close(running.pk), log.close(broken.pk)), SECONDS)
+    assert told == [True]
+    assert await text_of(running) == ("kept", "")
+    assert await text_of(broken) == ("", "")
+
+
+def another_running(member: User) -> Generation:
+    route = Route.objects.get()
+    asking.start(member, "And what else?", uuid4(), route)
+    (claimed,) = Generation.objects.claim("a worker", 1)
+    return claimed
 
 
 async def test_a_fenced_writer_writes_nothing_behind_the_end(running: Generation) -> None:
