@@ -27,6 +27,7 @@ MESSAGE_LIMIT = 65_536  # bytes; a socket of ours only says where it stands
 BODY_LIMIT = 16 * 1024 * 1024  # bytes; twice what Django refuses in words
 HEAD_SECONDS = 10  # that a request's headers may take
 IDLE_SECONDS = 60  # without a byte of its body, or of another request
+UNREAD_LIMIT = 1024 * 1024  # bytes for a client that has not taken what it was sent before; the feed gives 256 kB
 
 logger = logging.getLogger(__name__)
 
@@ -165,11 +166,36 @@ class Request(WebRequest):  # type: ignore[misc]  # Daphne is untyped
 
 
 class Socket(WebSocketProtocol):  # type: ignore[misc]  # Daphne is untyped
-    """A socket. Its library would hold what we send to the limit of what we accept; a conversation may be longer."""
+    """A socket. Whoever acknowledges what they never read is hung up on: Daphne would keep it for them without limit.
+
+    Twisted tells whether the client takes what it is sent: it pauses who produces when 64 kB wait, until none does.
+    """
+
+    _is_behind = False
+    _unread = 0  # bytes sent since then
+
+    @override
+    def makeConnection(self, transport: Any) -> None:
+        transport.unregisterProducer()  # the channel it was before
+        transport.registerProducer(self, True)
+        super().makeConnection(transport)
+
+    def pauseProducing(self) -> None:  # noqa: N802  # Twisted's names, here and below
+        self._is_behind = True
+
+    def resumeProducing(self) -> None:  # noqa: N802
+        self._is_behind, self._unread = False, 0
+
+    def stopProducing(self) -> None:  # noqa: N802
+        """The connection is lost."""
 
     @override
     def sendMessage(self, payload: bytes, binary: bool = False) -> None:
-        if self.state == self.STATE_OPEN:
+        """Autobahn's own holds what we send to the limit of what we accept; a conversation may be longer."""
+        self._unread += len(payload) if self._is_behind else 0
+        if self._unread > UNREAD_LIMIT:
+            self.dropConnection(abort=True)
+        elif self.state == self.STATE_OPEN:
             self.sendFrame(opcode=2 if binary else 1, payload=payload)
 
 

@@ -43,8 +43,12 @@ STOPPED = Outcome(State.STOPPED)
 HANDED_BACK = Outcome(State.INTERRUPTED, "interrupted", ending.INTERRUPTED)
 OVERFLOWED = Outcome(State.INTERRUPTED, "interrupted", "The database could not be reached. What was written is kept.")
 BROKEN = Outcome(State.FAILED, "internal", "Something went wrong on our side. The administrator's log has the details.")
+ENDLESS = Outcome(
+    State.INTERRUPTED, "too_long", "The answer grew longer than any we can show. What was written is kept."
+)
 UNROUTED = Outcome(State.FAILED, "no_route", "The chosen model is not set up any more. Choose another and try again.")
 
+LONGEST = 4_000_000  # characters of one answer, its reasoning too; the longest that a model is asked for is half of it
 TITLE_TOKENS = 40
 TITLE_SECONDS = 60.0
 TITLE_CHARACTERS = 80
@@ -71,6 +75,7 @@ class Answer:
         self._verdict: Outcome | None = None  # why it was halted; None: it is not ours any more
         self._brief: Brief | None = None
         self._spoke = False
+        self._length = 0  # characters said
         self._ended = False
         self._facts: dict[str, Any] = {}
 
@@ -169,6 +174,9 @@ class Answer:
             self._spoke = True
             self._facts["first_text_at"] = timezone.now()
         self._log.add(self.generation.pk, kind, text)
+        self._length += len(text)
+        if self._length > LONGEST:
+            self.halt(ENDLESS)
 
     async def _end(self, outcome: Outcome) -> bool:
         """End it in the database, once that can be reached; by then the reaper may have been here."""

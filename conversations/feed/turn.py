@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import random
+import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from uuid import UUID
@@ -13,6 +15,8 @@ from conversations.models import Conversation
 from conversations.showing import GrowingAnswer, News
 
 logger = logging.getLogger(__name__)
+
+TURN_SECONDS = 0.1  # for pages that are behind; those that follow are given theirs in every turn
 
 
 class Room:
@@ -42,9 +46,12 @@ class Asked:
     is_hinted: bool
     told: list[Told] = field(default_factory=list)  # in the order of `positions`
 
+    def is_behind(self, at: Position) -> bool:
+        return at.seq != self.room.seq or at.standings is None
+
     @property
     def is_anyone_behind(self) -> bool:
-        return any(at.seq != self.room.seq or at.standings is None for at in self.positions)
+        return any(self.is_behind(at) for at in self.positions)
 
     @property
     def is_quiet(self) -> bool:
@@ -52,43 +59,70 @@ class Asked:
         return not (self.is_hinted or self.room.growing or self.is_anyone_behind)
 
 
-def take_turn(asked: Mapping[UUID, Asked]) -> bool:
+class Allowance:
+    """The time that a turn may spend on pages that are behind. There is always enough for the first one."""
+
+    def __init__(self, seconds: float) -> None:
+        self._until = time.monotonic() + seconds
+        self.was_short = False
+
+    def covers(self, done: object) -> bool:
+        """Whether another one may be made, after those that are `done`."""
+        if done and time.monotonic() >= self._until:
+            self.was_short = True
+            return False
+        return True
+
+
+def take_turn(asked: Mapping[UUID, Asked], seconds: float = TURN_SECONDS) -> bool:
     """Fill in what each position is told. Two queries for all rooms, and three more for each that changed.
 
-    True if answers have grown: a turn without growth will show what this one held back.
+    True if another turn is wanted soon: answers have grown, and a turn without growth will show what this one held
+    back; or some pages that are behind had to be put off.
     """
+    allowance = Allowance(seconds)
     wanted = [pk for pk, share in asked.items() if share.is_hinted or share.is_anyone_behind]
     conversations = Conversation.objects.filter(pk__in=wanted, deleted_at=None).in_bulk()
-    news = {pk: _news(asked[pk], conversation) for pk, conversation in conversations.items()}
+    news = {pk: _news(asked[pk], conversation, allowance) for pk, conversation in conversations.items()}
     has_grown = _read_logs(share.room for share in asked.values())
-    for pk, share in asked.items():
+    caught_up: list[Told] = []
+    for pk in random.sample(list(asked), len(asked)):  # by lot: no room comes last in every turn
+        share = asked[pk]
         if pk in wanted and pk not in conversations:
             share.told = [Told(at, is_gone=True) for at in share.positions]
         else:
-            share.told = _differences(share, news.get(pk, {}))
-    return has_grown
+            share.told = _differences(share, news.get(pk, {}), allowance, caught_up)
+    return has_grown or allowance.was_short
 
 
-def _differences(share: Asked, news: Mapping[int, News]) -> list[Told]:
+def _differences(share: Asked, news: Mapping[int, News], allowance: Allowance, caught_up: list[Told]) -> list[Told]:
     """Each position's. Most readers of a room stand at one place, so its difference is made once."""
+    made: dict[Position, Told] = {}
     try:
-        made = {at: _told(share.room, at, news) for at in set(share.positions)}
+        for at in set(share.positions):
+            if not share.is_behind(at):
+                made[at] = _told(share.room, at, news)
+            elif at.seq in news and allowance.covers(caught_up):
+                made[at] = _told(share.room, at, news)
+                caught_up.append(made[at])
     except Exception:  # what cannot be shown in one room must cost the others nothing
         logger.exception("a conversation's news could not be shown")
-        return [Told(at) for at in share.positions]
-    return [made[at] for at in share.positions]
+        made.clear()
+    return [made.get(at) or Told(at) for at in share.positions]
 
 
-def _news(share: Asked, conversation: Conversation) -> dict[int, News]:
+def _news(share: Asked, conversation: Conversation, allowance: Allowance) -> dict[int, News]:
     """What pages have to learn, by the number they stand at; the room's growing answers are brought up to date."""
     room = share.room
     behind = {at.seq for at in share.positions if at.seq != conversation.seq or at.standings is None}
     if not behind and conversation.seq != room.seq:
         behind.add(conversation.seq)  # for the room itself: other answers may be being written now
     room.seq = conversation.seq
-    news = {seq: showing.news(conversation, seq) for seq in behind}
-    for item in news.values():
-        room.growing = _growing(room, item)
+    news: dict[int, News] = {}
+    for seq in behind:
+        if allowance.covers(news):
+            news[seq] = showing.news(conversation, seq)
+            room.growing = _growing(room, news[seq])
     return news
 
 

@@ -4,8 +4,15 @@ from __future__ import annotations
 
 from django.test import Client
 
-from conversations.models import Chunk, Conversation
+from conversations import asking
+from conversations.answering import LONGEST
+from conversations.feed.reader import Position
+from conversations.feed.turn import Asked, Room, take_turn
+from conversations.models import Chunk, Conversation, Generation, Message
+from tests.conversations.conftest import working
 from tests.conversations.replaying import Follower, WebProcess, Writer, assert_same, load
+from tests.upstream import Script, Upstream
+from tests.workers import has_ended
 
 KINDS = (Chunk.Kind.REASONING, Chunk.Kind.TEXT)
 
@@ -26,3 +33,47 @@ def test_thinking_and_talking_by_turns_costs_no_more_than_what_is_said(
     writer.end()
     process.catch_up([follower])
     assert_same(follower.page, load(browser_of_alice, conversation))
+
+
+async def test_an_answer_without_end_is_ended(upstream: Upstream, generation: Generation) -> None:
+    piece = "for ever and ever " * 10_000
+    upstream.play(Script().role().text_delta(*[piece] * 50).stall())
+    async with working():
+        await has_ended(generation)
+    assert (generation.state, generation.error_code) == (Generation.State.INTERRUPTED, "too_long")
+    message = await Message.objects.aget(pk=generation.message_id)
+    assert LONGEST < len(message.text) < LONGEST + 2 * len(piece)
+
+
+def test_pages_that_are_far_behind_do_not_hold_up_those_that_follow(
+    browser_of_alice: Client, conversation: Conversation
+) -> None:
+    """A turn made the news of every made-up position first: ten sockets on a long conversation froze all streams."""
+    [writer] = Writer.claim([(Chunk.Kind.TEXT, f"word{number}. ") for number in range(10)])
+    for number in range(8):
+        asking.rename(conversation, f"Title {number}")
+    page, room = load(browser_of_alice, conversation), Room()
+    follower = Follower(page, Position(page.cursor))
+    late = [Follower(load(browser_of_alice, conversation), Position(seq)) for seq in range(page.cursor)]
+
+    def turn(readers: list[Follower], *, is_more_to_do: bool = False) -> list[bool]:
+        share = Asked(room, [it.position for it in readers if it.position], is_hinted=True)
+        assert take_turn({conversation.pk: share}, seconds=0) or not is_more_to_do
+        before = [len(it.frames) for it in readers]
+        for it, told in zip(readers, share.told, strict=True):
+            it.take(told)
+        return [len(it.frames) > count for it, count in zip(readers, before, strict=True)]
+
+    turn([follower])
+    for number in range(len(late)):
+        writer.write()
+        was_told = turn([follower, *late[number:]], is_more_to_do=number < len(late) - 1)
+        assert was_told[0], "the follower has to wait"
+        assert sum(was_told[1:]) == 1
+        late.sort(key=lambda it: not it.frames)
+    writer.end()
+    while any(turn([follower, *late])):
+        pass
+    fresh = load(browser_of_alice, conversation)
+    for it in (follower, *late):
+        assert_same(it.page, fresh)
