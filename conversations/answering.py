@@ -20,7 +20,7 @@ from django.utils import timezone
 from django.utils.crypto import salted_hmac
 
 from catalog.models import LanguageModel
-from conversations import bus, ending
+from conversations import bus, ending, markdown
 from conversations.crossing import Crossing
 from conversations.deeds import deed
 from conversations.ending import Outcome
@@ -52,6 +52,7 @@ LONGEST = 4_000_000  # characters of one answer, its reasoning too; the longest 
 TITLE_TOKENS = 40
 TITLE_SECONDS = 60.0
 TITLE_CHARACTERS = 80
+TITLE_READ = 2_000  # characters after which it is no title any more, and we hang up
 
 
 @dataclass(frozen=True)
@@ -202,8 +203,13 @@ class Answer:
             logger.info("no title for conversation %s: %s", self.generation.conversation_id, type(error).__name__)
 
     async def _whole_text(self, endpoint: Endpoint, request: ChatRequest) -> str:
+        said = ""
         async with contextlib.aclosing(self._stream(endpoint, request)) as deltas:
-            return "".join([delta.text async for delta in deltas if isinstance(delta, Text)])
+            async for delta in deltas:
+                said += delta.text if isinstance(delta, Text) else ""
+                if len(said) > TITLE_READ:
+                    break
+        return said
 
 
 def begin(generation: Generation) -> Brief | Outcome:
@@ -277,8 +283,9 @@ def give_title(conversation_id: UUID, title: str) -> None:
 def _tidy(title: str) -> str:
     """The first line, without the quotes, hashes and full stops that models put around a title.
 
-    Nothing if it is too long for a title: a small model has answered the question once more.
+    Nothing if nobody could see it, or if it is too long for a title: a small model has answered the question once more.
     """
-    lines = [line.strip(" \t#*_`\"'“”«».。") for line in storable(title).splitlines() if not line.startswith("```")]
-    first = next((line for line in lines if line), "")
+    said = markdown.legible(storable(title))
+    lines = [line.strip(" \t#*_`\"'“”«».。") for line in said.splitlines() if not line.startswith("```")]
+    first = next((line for line in lines if any(it.isprintable() and not it.isspace() for it in line)), "")
     return first if len(first) <= TITLE_CHARACTERS else ""

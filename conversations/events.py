@@ -76,9 +76,11 @@ def since(places: Mapping[UUID, int]) -> list[Event]:
         return []
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT c.generation_id, c.seq, c.epoch, c.kind, c.text "
-            "FROM unnest(%s::uuid[], %s::int[]) AS place(generation_id, seq) "
-            "JOIN conversations_chunk AS c ON c.generation_id = place.generation_id AND c.seq > place.seq "
+            # LATERAL … OFFSET 0: each answer's own end of the index. The planner, which can't know how far the places
+            # are, would read the whole log of everybody's answers for a plain join.
+            "SELECT c.* FROM unnest(%s::uuid[], %s::int[]) AS place(generation_id, seq), LATERAL ("
+            " SELECT c.generation_id, c.seq, c.epoch, c.kind, c.text FROM conversations_chunk AS c"
+            " WHERE c.generation_id = place.generation_id AND c.seq > place.seq ORDER BY c.seq OFFSET 0) AS c "
             "ORDER BY c.generation_id, c.seq",
             [list(places), list(places.values())],
         )

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from django.test import Client
+from uuid import uuid4
 
-from conversations import asking
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+
+from conversations import asking, events
 from conversations.answering import LONGEST
 from conversations.feed.reader import Position
 from conversations.feed.turn import Asked, Room, take_turn
@@ -77,3 +81,22 @@ def test_pages_that_are_far_behind_do_not_hold_up_those_that_follow(
     fresh = load(browser_of_alice, conversation)
     for it in (follower, *late):
         assert_same(it.page, fresh)
+
+
+def test_what_is_new_costs_the_same_however_much_was_said(transactional_db: None) -> None:
+    """PostgreSQL read the logs of all answers that were being written, 9 ms for 65,000 flushes, in every turn."""
+    ids = [uuid4() for _ in range(15)]
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO conversations_chunk (generation_id, seq, epoch, kind, text)"
+            " SELECT id, seq, 1, 0, 'some words ' FROM unnest(%s::uuid[]) AS id, generate_series(1, 2000) AS seq",
+            [ids],
+        )
+        cursor.execute("ANALYZE conversations_chunk")
+    with CaptureQueriesContext(connection) as asked:
+        new = events.since(dict.fromkeys(ids, 1999))
+    assert sorted(event.generation_id for event in new) == sorted(ids)
+    with connection.cursor() as cursor:
+        cursor.execute(f"EXPLAIN {asked[0]['sql']}")
+        plan = "\n".join(row[0] for row in cursor.fetchall())
+    assert "Seq Scan" not in plan, plan
