@@ -24,4 +24,4 @@ class LanguageModelAdmin(admin.ModelAdmin[LanguageModel]):
 
 @admin.register(Route)
 class RouteAdmin(admin.ModelAdmin[Route]):
-    list_display = ("label", "name", "model", "effort", "position", "enabled")
+    list_display = ("label", "name", "effort", "position", "enabled")

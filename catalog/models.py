@@ -2,33 +2,33 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from django.conf import settings
-from django.core.validators import MinValueValidator
+from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 
+from providers.dialects import DIALECTS
+from providers.messages import Ability, Effort
 
-class Dialect(models.TextChoices):
-    """How a server speaks; the words are providers.dialects' own."""
 
-    DEEPSEEK = "deepseek", "DeepSeek"
-    OPENAI = "openai", "OpenAI-compatible"
-    LLAMACPP = "llamacpp", "llama.cpp server"
+def dialects() -> list[tuple[str, str]]:
+    return [(name, dialect.label) for name, dialect in DIALECTS.items()]
 
 
 class Provider(models.Model):
-    """A server that answers. Its key stays in the environment: a stolen database opens nothing."""
+    """A server that answers. Its key comes from the environment, or is kept here encrypted."""
 
     name = models.SlugField(max_length=40, unique=True)
-    dialect = models.CharField(max_length=20, choices=Dialect, default=Dialect.OPENAI)
+    dialect = models.CharField(max_length=20, choices=dialects, default="openai")
     base_url = models.URLField("address", blank=True, help_text="Without an address the provider is not offered.")
     key_setting = models.CharField(
         "setting with the key",
         max_length=60,
         blank=True,
-        help_text="For example DEEPSEEK_API_KEY. Blank: needs no key.",
+        help_text="For example DEEPSEEK_API_KEY. Blank: needs no key, or one that is entered here.",
     )
+    encrypted_key = models.TextField(blank=True, editable=False)
     concurrency = models.PositiveIntegerField("answers at once", default=16, validators=[MinValueValidator(1)])
     enabled = models.BooleanField(default=True)
 
@@ -60,6 +60,16 @@ class LanguageModel(models.Model):
     context_tokens = models.PositiveIntegerField(default=8192)
     output_tokens = models.PositiveIntegerField("most tokens of one answer", default=2048)
     thinks = models.BooleanField(default=False)
+    sees = models.BooleanField("sees images", default=False)
+    uses_tools = models.BooleanField(default=True)
+    answers_json = models.BooleanField("has a JSON mode", default=True)
+    continues = models.BooleanField(
+        "continues an answer", default=True, help_text="Goes on from the last character, where its server can."
+    )
+    fills = models.BooleanField("fills in the middle", default=False)
+    opens_thinking = models.BooleanField(
+        default=False, help_text="Its template opens the thinking itself: answers show </think> and never <think>."
+    )
 
     class Meta:
         verbose_name = "model"
@@ -68,11 +78,31 @@ class LanguageModel(models.Model):
     def __str__(self) -> str:
         return f"{self.name} ({self.provider})"
 
+    @property
+    def abilities(self) -> frozenset[Ability]:
+        has = {
+            Ability.THINKING: self.thinks,
+            Ability.VISION: self.sees,
+            Ability.TOOLS: self.uses_tools,
+            Ability.JSON: self.answers_json,
+            Ability.PREFIX: self.continues,
+            Ability.FIM: self.fills,
+        }
+        return frozenset(ability for ability, it_has in has.items() if it_has)
+
+    def takes(self, effort: str) -> frozenset[str]:
+        """The parameters that change its answers when it thinks as much as `effort` says."""
+        return DIALECTS[self.provider.dialect].takes(self.abilities, Effort(effort))
+
 
 class RouteQuerySet(models.QuerySet["Route"]):
+    def whole(self) -> RouteQuerySet:
+        """With their chains, models and providers: three queries for all of them."""
+        return self.prefetch_related("steps__model__provider")
+
     def offered(self) -> list[Route]:
-        """The routes whose provider is ready, best first."""
-        return [r for r in self.select_related("model__provider").order_by("position", "pk") if r.is_ready]
+        """The routes of which a provider is ready, best first."""
+        return [route for route in self.whole().order_by("position", "pk") if route.is_ready]
 
     def named(self, name: str) -> Route:
         """The route a member chose, or the default when it is gone. Raises NoRouteError."""
@@ -80,6 +110,12 @@ class RouteQuerySet(models.QuerySet["Route"]):
         if not offered:
             raise NoRouteError
         return next((route for route in offered if route.name == name), offered[0])
+
+    def through(self, *models: LanguageModel, **fields: Any) -> Route:
+        """Create a route whose chain tries these models, in this order."""
+        route = self.create(**fields)
+        Step.objects.bulk_create([Step(route=route, position=n, model=it) for n, it in enumerate(models, start=1)])
+        return route
 
 
 class NoRouteError(Exception):
@@ -89,7 +125,7 @@ class NoRouteError(Exception):
 
 
 class Route(models.Model):
-    """The name members choose, and what stands behind it."""
+    """The name members choose, and what stands behind it: a chain of models, of which the first that can answers."""
 
     class Effort(models.TextChoices):
         OFF = "off", "no thinking"
@@ -97,18 +133,90 @@ class Route(models.Model):
         HIGH = "high", "thinking"
         MAX = "max", "much thinking"
 
+    class Auto(models.TextChoices):
+        """The part that a route plays when members let us choose."""
+
+        NONE = "", "not chosen by Auto"
+        CHOOSER = "chooser", "is Auto: chooses another route for every question"
+        IMAGES = "images", "for questions with images"
+        CODE = "code", "for questions with code"
+        LONG = "long", "for what is too long for the others"
+        OTHERWISE = "otherwise", "for all other questions"
+
     name = models.SlugField(max_length=60, unique=True)
     label = models.CharField(max_length=60)
-    model = models.ForeignKey(LanguageModel, models.CASCADE, related_name="routes")
     effort = models.CharField("thinking", max_length=4, choices=Effort, default=Effort.OFF)
+    instructions = models.TextField(blank=True, help_text="Told to the model before everything else.")
+    auto = models.CharField("Auto", max_length=10, choices=Auto, default=Auto.NONE, blank=True)
     position = models.PositiveSmallIntegerField(default=50, help_text="The first one that is ready is the default.")
     enabled = models.BooleanField(default=True)
 
-    objects: ClassVar[models.Manager[Route]] = RouteQuerySet.as_manager()
+    objects: ClassVar[RouteQuerySet] = RouteQuerySet.as_manager()  # type: ignore[assignment]
 
     def __str__(self) -> str:
         return self.label
 
     @property
+    def is_auto(self) -> bool:
+        return self.auto == self.Auto.CHOOSER
+
+    @property
+    def ready_steps(self) -> list[Step]:
+        """The chain without those that are switched off or have no key."""
+        return [step for step in self.steps.all() if step.model.provider.is_ready]
+
+    @property
     def is_ready(self) -> bool:
-        return self.enabled and self.model.provider.is_ready
+        return self.enabled and (self.is_auto or bool(self.ready_steps))
+
+    @property
+    def model(self) -> LanguageModel | None:
+        """The one that answers unless it fails; None for Auto."""
+        steps = self.ready_steps
+        return steps[0].model if steps else None
+
+
+class Step(models.Model):
+    """One model of a route's chain, and how hard we try it before the next one's turn."""
+
+    route = models.ForeignKey(Route, models.CASCADE, related_name="steps")
+    position = models.PositiveSmallIntegerField(default=1)
+    model = models.ForeignKey(LanguageModel, models.CASCADE, related_name="steps")
+    attempts = models.PositiveSmallIntegerField(default=4, validators=[MinValueValidator(1), MaxValueValidator(10)])
+    temperature = models.FloatField(
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(0), MaxValueValidator(2)],
+        help_text="Unless a member says.",
+    )
+    timeout = models.FloatField(
+        "seconds for its first word",
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(1)],
+        help_text="Blank: the FIRST_EVENT_SECONDS of the settings.",
+    )
+
+    class Meta:
+        ordering = ["position", "pk"]
+        constraints = [
+            models.CheckConstraint(condition=models.Q(attempts__gte=1), name="a_step_is_tried_at_least_once")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.position}. {self.model}"
+
+
+class Circuit(models.Model):
+    """Whether a provider is worth asking, as all processes have seen it. No row: nothing went wrong yet."""
+
+    provider = models.OneToOneField(Provider, models.CASCADE, primary_key=True)
+    failures = models.JSONField(default=list, blank=True)  # when the latest happened, in seconds since 1970
+    opened_at = models.DateTimeField(null=True, blank=True)  # None: closed
+    retry_at = models.DateTimeField(null=True, blank=True)  # when one request may try again
+    pause = models.PositiveIntegerField(default=0)  # seconds between opening and trying again
+    probed_until = models.DateTimeField(null=True, blank=True)  # one request is trying, and has so long to tell
+    reason = models.CharField(max_length=60, blank=True)  # the error code that opened it
+
+    def __str__(self) -> str:
+        return f"{self.provider}: {'open' if self.opened_at else 'closed'}"

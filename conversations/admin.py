@@ -14,7 +14,7 @@ from conversations.models import Generation
 class GenerationAdmin(admin.ModelAdmin[Generation]):
     list_display = ("created_at", "member", "state", "route", "returned_model", "finish_reason", "error_code", "owner")
     list_filter = ("state", "route", "error_code")
-    list_select_related = ("member", "route__model__provider")
+    list_select_related = ("member", "route")
     date_hierarchy = "created_at"
     exclude = ("message", "conversation", "stop_requested")
 

@@ -216,7 +216,7 @@ def begin(generation: Generation) -> Brief | Outcome:
     """Tell the readers that the answer has begun, and gather what it needs. An Outcome if it is over already."""
     with transaction.atomic():
         conversation = Conversation.objects.locked().get(pk=generation.conversation_id)
-        row = Generation.objects.select_related("message__parent", "route__model__provider").get(pk=generation.pk)
+        row = Generation.objects.select_related("message__parent", "route").get(pk=generation.pk)
         # Stopped between the claim and here, when the hint found nobody to tell; or reaped, had we to wait for long.
         if row.stop_requested or row.epoch != generation.epoch:
             return STOPPED
@@ -229,7 +229,7 @@ def begin(generation: Generation) -> Brief | Outcome:
 
 def _brief(generation: Generation) -> Brief | Outcome:
     route, question = generation.route, generation.message.parent
-    if route is None or not route.is_ready:
+    if route is None or not route.is_ready or route.model is None:
         return UNROUTED
     assert question is not None  # an answer always stands below its question
     model = route.model

@@ -10,6 +10,8 @@ from django.db import transaction
 from conversations import bus
 from conversations.models import Conversation
 
+COLUMNS = ["seq", "path_seq", "leaf", "title", "named_by", "asked_at", "deleted_at", "route", "parameters"]
+
 
 @contextmanager
 def deed(conversation: Conversation) -> Iterator[Conversation]:
@@ -21,5 +23,5 @@ def deed(conversation: Conversation) -> Iterator[Conversation]:
         locked = Conversation.objects.locked().get(pk=conversation.pk, deleted_at=None)
         locked.step()
         yield locked
-        locked.save(update_fields=["seq", "path_seq", "leaf", "title", "named_by", "asked_at", "deleted_at", "route"])
+        locked.save(update_fields=COLUMNS)
         bus.tell_conversation(locked.pk, locked.seq)

@@ -1,6 +1,10 @@
-"""What comes back: Started once, then Text and Reasoning in any order, then Usage at most once, then Finished."""
+"""What comes back.
 
-from dataclasses import dataclass
+Started once, then Text, Reasoning, ToolCallBegun and Logprobs in any order, then a ToolCall for each that began, then
+Usage at most once, then Finished.
+"""
+
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +24,49 @@ class Text:
 @dataclass(frozen=True, slots=True)
 class Reasoning:
     text: str
+
+
+@dataclass(frozen=True, slots=True)
+class ToolCallBegun:
+    """The model has named the tool it is about to call; the arguments are still being written."""
+
+    id: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class ToolCall:
+    """A whole call. `arguments` is the JSON text as it came.
+
+    `problem` says in words why it must not be carried out (no JSON, no object, a tool we never offered, cut off): it
+    is what the model is told as the call's result, so that it can do better.
+    """
+
+    id: str
+    name: str
+    arguments: str = field(repr=False)
+    problem: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Alternative:
+    token: str
+    logprob: float | None  # None: below all that the provider reports (it sends -9999)
+
+
+@dataclass(frozen=True, slots=True)
+class TokenLogprob:
+    token: str
+    logprob: float | None
+    alternatives: tuple[Alternative, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Logprobs:
+    """How sure the model was of the tokens that came with the same chunk."""
+
+    text: tuple[TokenLogprob, ...] = ()
+    reasoning: tuple[TokenLogprob, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,4 +91,4 @@ class Finished:
     assumed: bool = False
 
 
-Delta = Started | Text | Reasoning | Usage | Finished
+Delta = Started | Text | Reasoning | ToolCallBegun | ToolCall | Logprobs | Usage | Finished

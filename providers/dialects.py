@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from providers.messages import ChatRequest, Effort
+from providers.messages import Ability, ChatRequest, Effort
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +17,7 @@ class Dialect:
     think_tags: thinking may also arrive as <think>…</think> in the text.
     """
 
+    label: str
     efforts: Mapping[Effort, Mapping[str, Any]]
     output_cap_field: str = "max_tokens"
     user_id_field: str = ""
@@ -25,10 +26,22 @@ class Dialect:
     think_tags: bool = True
     path: str = "/chat/completions"
 
+    def takes(self, abilities: frozenset[Ability], effort: Effort) -> frozenset[str]:
+        """The parameters of ChatRequest that change an answer: effort, temperature, top_p, max_tokens, stop, format."""
+        found = {"max_tokens", "stop", "top_p"}
+        if Ability.THINKING in abilities:
+            found.add("effort")
+        if Ability.JSON in abilities:
+            found.add("format")
+        if effort is Effort.OFF or self.temperature_while_thinking:
+            found.add("temperature")
+        return frozenset(found)
+
 
 DIALECTS: Mapping[str, Dialect] = {
     # DeepSeek thinks unless told not to, so every request says which.
     "deepseek": Dialect(
+        label="DeepSeek",
         efforts={
             Effort.OFF: {"thinking": {"type": "disabled"}},
             Effort.LOW: {"thinking": {"type": "enabled"}, "reasoning_effort": "low"},
@@ -41,6 +54,7 @@ DIALECTS: Mapping[str, Dialect] = {
     ),
     # Models that do not reason refuse `reasoning_effort`, so OFF says nothing.
     "openai": Dialect(
+        label="OpenAI-compatible",
         efforts={
             Effort.OFF: {},
             Effort.LOW: {"reasoning_effort": "low"},
@@ -51,6 +65,7 @@ DIALECTS: Mapping[str, Dialect] = {
         temperature_while_thinking=False,
     ),
     "llamacpp": Dialect(
+        label="llama.cpp server",
         efforts={
             Effort.OFF: {"chat_template_kwargs": {"enable_thinking": False}},
             Effort.LOW: {"chat_template_kwargs": {"enable_thinking": True}},

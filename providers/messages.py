@@ -1,10 +1,11 @@
 """What we send: who said what, to which model, where it lives, and how long we are willing to wait."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Literal
+from typing import Any, Literal
 
-Role = Literal["system", "user", "assistant"]
+Role = Literal["system", "user", "assistant", "tool"]
 
 
 class Effort(StrEnum):
@@ -14,6 +15,22 @@ class Effort(StrEnum):
     LOW = "low"
     HIGH = "high"
     MAX = "max"
+
+
+class Ability(StrEnum):
+    """What a model can do. We ask of it nothing else: the rest is left out, or said in words."""
+
+    THINKING = "thinking"
+    VISION = "vision"
+    TOOLS = "tools"
+    JSON = "json"
+    PREFIX = "prefix"  # goes on from the last character of an answer that we hand it
+    FIM = "fim"  # fills in the middle
+
+
+class Format(StrEnum):
+    TEXT = "text"
+    JSON = "json"  # one JSON object
 
 
 class Secret:
@@ -45,17 +62,53 @@ class Secret:
 
 
 @dataclass(frozen=True, slots=True)
+class Image:
+    """A picture in a question. Models that see are sent a data URL, others a note with its name."""
+
+    media_type: str  # image/png, image/jpeg, image/webp or image/gif
+    data: bytes = field(repr=False)
+    name: str = field(default="image", repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class ToolUse:
+    """A call that a model made in an earlier turn, as it is sent back: `arguments` is JSON text."""
+
+    id: str
+    name: str
+    arguments: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class ChatMessage:
+    """One turn. `tool_call_id` names the call that a "tool" turn answers; `reasoning` is what an assistant thought."""
+
     role: Role
     content: str = field(repr=False)
     reasoning: str = field(default="", repr=False)
+    images: tuple[Image, ...] = ()
+    tool_calls: tuple[ToolUse, ...] = ()
+    tool_call_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Tool:
+    """A function that a model may call. `parameters` is a JSON schema; `strict` asks the provider to keep to it."""
+
+    name: str
+    description: str
+    parameters: Mapping[str, Any] = field(default_factory=dict, hash=False)
+    strict: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class ChatRequest:
     """One question with everything before it.
 
-    `starts_thinking` is for models whose template writes the opening <think> itself, behind servers that leave
+    max_tokens is lowered to output_limit, the model's own. tool_choice is "auto", "none", "required" or a tool's name.
+    logprobs: how many alternatives to report beside each token, 0 to 20; None reports nothing.
+    prefix: the last message is the assistant's, and the answer goes on from its last character.
+    starts_thinking is for models whose template writes the opening <think> itself, behind servers that leave
     the tags in the text: their answers begin inside the thinking and only ever show </think>.
     """
 
@@ -63,9 +116,31 @@ class ChatRequest:
     messages: tuple[ChatMessage, ...]
     effort: Effort = Effort.OFF
     max_tokens: int | None = None
+    output_limit: int | None = None
+    temperature: float | None = None
+    top_p: float | None = None
+    stop: tuple[str, ...] = ()
+    format: Format = Format.TEXT
+    tools: tuple[Tool, ...] = ()
+    tool_choice: str = "auto"
+    logprobs: int | None = None
+    user_id: str = ""
+    prefix: bool = False
+    abilities: frozenset[Ability] = frozenset(Ability)
+    starts_thinking: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class FillRequest:
+    """Text with a hole in it: the model writes what stands between `before` and `after` (FIM)."""
+
+    model: str
+    before: str = field(repr=False)
+    after: str = field(default="", repr=False)
+    max_tokens: int = 1024
+    stop: tuple[str, ...] = ()
     temperature: float | None = None
     user_id: str = ""
-    starts_thinking: bool = False
 
 
 @dataclass(frozen=True, slots=True)

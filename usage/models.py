@@ -1,4 +1,4 @@
-"""Call: one request to a provider, written down before it is sent."""
+"""Call: one request to a provider, written down before it is sent. Reply: what came of it, written down after."""
 
 from __future__ import annotations
 
@@ -34,3 +34,24 @@ class Call(models.Model):
 
     def __str__(self) -> str:
         return f"{self.purpose} {self.number} of {self.generation_id}"
+
+
+class Reply(models.Model):
+    """What came of a Call. Never changed either. A Call without one: its worker is at it, or died of it."""
+
+    call = models.OneToOneField(Call, models.PROTECT, primary_key=True)
+    error_code = models.CharField(max_length=60, blank=True, help_text="blank: the answer was whole")
+    finish_reason = models.CharField(max_length=60, blank=True)
+    returned_model = models.CharField(max_length=120, blank=True)
+    fingerprint = models.CharField(max_length=200, blank=True)
+    trace_id = models.CharField(max_length=200, blank=True)
+    # Tokens as the provider counted them: see providers.deltas.Usage. None: it did not say.
+    usage = models.JSONField(null=True)
+    first_text_at = models.DateTimeField(null=True)
+    ended_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        verbose_name_plural = "replies"
+
+    def __str__(self) -> str:
+        return f"{self.error_code or self.finish_reason} of {self.call_id}"

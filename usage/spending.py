@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
 from uuid import UUID
 
 from django.db import transaction
 from django.db.models import Max
 
 from catalog.models import LanguageModel
-from usage.models import Call
+from usage.models import Call, Reply
 
 
 def open_call(generation_id: UUID, conversation_id: UUID, member_id: UUID, purpose: str, model: LanguageModel) -> Call:
@@ -24,3 +25,8 @@ def open_call(generation_id: UUID, conversation_id: UUID, member_id: UUID, purpo
             conversation_id=conversation_id,
             member_id=member_id,
         )
+
+
+def close_call(call: Call, **facts: Any) -> None:
+    """Write down what came of a request: columns of Reply. Told twice, the first telling stands."""
+    Reply.objects.bulk_create([Reply(call=call, **facts)], ignore_conflicts=True)

@@ -45,6 +45,7 @@ class Conversation(models.Model):
     title = models.CharField(max_length=TITLE_LIMIT)
     named_by = models.CharField(max_length=10, choices=Named, default=Named.EXCERPT)
     route = models.ForeignKey("catalog.Route", models.SET_NULL, null=True, blank=True)
+    parameters = models.JSONField(default=dict, blank=True)  # a Parameters: what its last question was asked with
     leaf = models.ForeignKey("Message", models.SET_NULL, null=True, blank=True, related_name="+")
     # Stepped under the row lock in the deed's own transaction. Never a serial: serials commit out of order.
     seq = models.PositiveBigIntegerField(default=0)

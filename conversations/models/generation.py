@@ -62,17 +62,25 @@ class Generation(models.Model):
     state = models.CharField(max_length=12, choices=State, default=State.QUEUED)
     stop_requested = models.BooleanField(default=False)
     not_before = models.DateTimeField(db_default=Now())
+    # How it was asked for: a Parameters, and why Auto chose this route.
+    parameters = models.JSONField(default=dict, blank=True)
+    routed_because = models.CharField(max_length=60, blank=True)
 
     # Who writes it. An append names the epoch; a writer of an older one is refused.
     epoch = models.PositiveIntegerField(default=0)
     owner = models.CharField(max_length=80, blank=True)
     lease_until = models.DateTimeField(null=True)
+    # The log's events up to here stand in the message already. An answer that is continued goes on counting.
+    folded_seq = models.PositiveIntegerField(default=0)
 
     # How it went.
     created_at = models.DateTimeField(db_default=Now())
     started_at = models.DateTimeField(null=True)
     first_text_at = models.DateTimeField(null=True)
     ended_at = models.DateTimeField(null=True)
+    provider = models.CharField(max_length=40, blank=True)
+    model = models.CharField(max_length=120, blank=True)
+    is_fallback = models.BooleanField(default=False, help_text="another model than the route's first answered")
     returned_model = models.CharField(max_length=120, blank=True)
     fingerprint = models.CharField(max_length=200, blank=True)
     trace_id = models.CharField(max_length=200, blank=True)

@@ -15,7 +15,7 @@ def test_with_a_key_deepseek_is_the_default_and_the_local_model_is_there(setting
     settings.DEEPSEEK_API_KEY, settings.LOCAL_MODEL_URL = "sk-0123456789abcdef", "http://127.0.0.1:1"
     call_command("catalog")
     assert [route.name for route in Route.objects.offered()] == ["quick", "deep", "max", "local"]
-    assert Route.objects.named("").model.provider.name == "deepseek"
+    assert Route.objects.named("").ready_steps[0].model.provider.name == "deepseek"
 
 
 def test_without_a_key_the_local_model_answers(settings: Settings) -> None:

@@ -12,7 +12,7 @@ from django.test import Client
 from pytest_django import Settings
 
 from accounts.models import User
-from catalog.models import Dialect, LanguageModel, Provider, Route
+from catalog.models import LanguageModel, Provider, Route
 from conversations import asking
 from conversations.models import Conversation, Generation, Message
 from conversations.worker import Worker
@@ -48,13 +48,13 @@ def route(transactional_db: None, upstream: Upstream, settings: Settings) -> Rou
     settings.DEEPSEEK_API_KEY = "sk-0123456789abcdef"
     provider = Provider.objects.create(
         name="deepseek",
-        dialect=Dialect.DEEPSEEK,
+        dialect="deepseek",
         base_url=upstream.base_url,
         key_setting="DEEPSEEK_API_KEY",
         concurrency=500,
     )
     model = LanguageModel.objects.create(provider=provider, name="deepseek-flash", context_tokens=100_000, thinks=True)
-    return Route.objects.create(name="quick", label="Quick", model=model)
+    return Route.objects.through(model, name="quick", label="Quick")
 
 
 @pytest.fixture

@@ -125,7 +125,7 @@ def test_an_answer_has_no_other_words(
 def test_the_picked_model_answers_or_the_first_one_if_it_is_gone(
     browser_of_alice: Client, route: Route, name: str, picked: str
 ) -> None:
-    Route.objects.create(name="slow", label="Slow", model=route.model, position=99)
+    Route.objects.through(route.steps.get().model, name="slow", label="Slow", position=99)
     browser_of_alice.post("/c/", form("Hello", route=name))
     assert getattr(Generation.objects.get().route, "name", None) == picked
 

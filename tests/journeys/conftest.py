@@ -19,7 +19,7 @@ from django.test import Client
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Request, expect
 
 from accounts.models import User
-from catalog.models import Dialect, LanguageModel, Provider, Route
+from catalog.models import LanguageModel, Provider, Route
 from tests.journeys.cable import Cable
 from tests.serving import Web, environment, web, worker
 from tests.upstream import Upstream
@@ -67,13 +67,13 @@ def alice(transactional_db: None) -> User:
 def route(transactional_db: None, upstream: Upstream) -> Route:
     provider = Provider.objects.create(
         name="deepseek",
-        dialect=Dialect.DEEPSEEK,
+        dialect="deepseek",
         base_url=upstream.base_url,
         key_setting="DEEPSEEK_API_KEY",
         concurrency=500,
     )
     model = LanguageModel.objects.create(provider=provider, name="deepseek-flash", context_tokens=100_000, thinks=True)
-    return Route.objects.create(name="quick", label="Quick", model=model)
+    return Route.objects.through(model, name="quick", label="Quick")
 
 
 @dataclass

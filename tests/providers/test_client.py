@@ -99,7 +99,7 @@ async def test_deepseek_is_always_told_whether_to_think(ask: Asking) -> None:
 
 async def test_deepseek_gets_known_fields_only_and_no_old_reasoning(ask: Asking) -> None:
     messages = (ChatMessage("user", "a"), ChatMessage("assistant", "b", reasoning="old"), ChatMessage("user", "你好"))
-    request = ChatRequest("deepseek-flash", messages, Effort.OFF, 100, 0.5, "team-1")
+    request = ChatRequest("deepseek-flash", messages, max_tokens=100, temperature=0.5, user_id="team-1")
     await ask(HELLO, request)
     assert ask.upstream.requests[0].body == {
         "model": "deepseek-flash",
