@@ -1,27 +1,185 @@
-"""The catalog on the administrator's desk."""
+"""The catalog on the administrator's desk: providers and their keys, models, routes, and how providers are today."""
 
 from __future__ import annotations
 
-from django.contrib import admin
+import time
+from typing import TYPE_CHECKING, Any
 
-from catalog.models import LanguageModel, Provider, Route
+from django.contrib import admin, messages
+from django.contrib.admin.widgets import AdminIntegerFieldWidget
+from django.core.exceptions import PermissionDenied
+from django.db.models import FloatField, QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, path
+from django.utils.decorators import method_decorator
+from django.views.decorators.debug import sensitive_post_parameters
+from django.views.decorators.http import require_GET, require_POST
+
+from catalog import circuits, discovering
+from catalog.defaults import ADDRESSES
+from catalog.forms import ProviderForm, StepFormSet
+from catalog.models import LanguageModel, Provider, Route, Step
+from providers.errors import ProviderError
+
+if TYPE_CHECKING:
+    from django.contrib.admin.options import _FieldsetSpec
+    from django.forms import ModelForm
+
+    StepInline_ = admin.TabularInline[Step, Route]
+else:
+    StepInline_ = admin.TabularInline
 
 
 @admin.register(Provider)
 class ProviderAdmin(admin.ModelAdmin[Provider]):
-    list_display = ("name", "dialect", "base_url", "concurrency", "enabled", "ready")
+    form = ProviderForm
+    list_display = ("name", "dialect", "base_url", "concurrency", "ready", "circuit_now")
+    list_select_related = ("circuit",)
+    ordering = ("name",)
+    actions = ("discover_models", "close_circuits")
+    fieldsets = (
+        (None, {"fields": ("name", "dialect", "base_url", "concurrency", "enabled")}),
+        ("Key", {"fields": ("key_setting", "new_key", "remove_key")}),
+    )
 
-    @admin.display(boolean=True)
-    def ready(self, provider: Provider) -> bool:
-        return provider.is_ready
+    # What may be done ------------------------------------------------------------------------------------------------
+
+    def get_fieldsets(self, request: HttpRequest, obj: Provider | None = None) -> _FieldsetSpec:
+        """Who may only look sees nothing of a key."""
+        may_change = self.has_change_permission(request, obj) if obj else self.has_add_permission(request)
+        return super().get_fieldsets(request, obj) if may_change else self.fieldsets[:1]
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Provider | None = None) -> tuple[str, ...]:
+        """The keys of the environment are the operator's: only a superuser says which address they are sent to."""
+        if obj and obj.name in ADDRESSES:
+            kept: tuple[str, ...] = ("name", "base_url")
+        else:
+            kept = ("base_url",) if obj and obj.key_setting and not _is_superuser(request) else ()
+        return kept if _is_superuser(request) else (*kept, "key_setting")
+
+    def has_discover_permission(self, request: HttpRequest) -> bool:
+        return self.has_change_permission(request) and request.user.has_perm("catalog.add_languagemodel")
+
+    # The list --------------------------------------------------------------------------------------------------------
+
+    @admin.display
+    def ready(self, provider: Provider) -> str:
+        return provider.not_ready_because or "ready"
+
+    @admin.display(description="circuit", empty_value="closed")
+    def circuit_now(self, provider: Provider) -> str:
+        return provider.circuit_state
+
+    @admin.action(description="Discover models", permissions=["discover"])
+    def discover_models(self, request: HttpRequest, queryset: QuerySet[Provider]) -> None:
+        for provider in queryset:
+            try:
+                found = discovering.discover(provider)
+            except (discovering.NotReadyError, ProviderError) as error:
+                self.message_user(request, f"{provider}: {error.sentence}", messages.ERROR)
+            else:
+                self.log_change(request, provider, f"Discovered models. {found}")
+                self.message_user(request, f"{provider}: {found}", messages.SUCCESS)
+
+    @admin.action(description="Close circuit now", permissions=["change"])
+    def close_circuits(self, request: HttpRequest, queryset: QuerySet[Provider]) -> None:
+        were_open = circuits.reset([provider.pk for provider in queryset])
+        for provider in queryset:
+            self.log_change(request, provider, "Closed the circuit.")
+        self.message_user(request, f"Closed. {were_open} of {len(queryset)} circuits were open.", messages.SUCCESS)
+
+    # One provider ----------------------------------------------------------------------------------------------------
+
+    @method_decorator(sensitive_post_parameters("new_key"))
+    def changeform_view(self, *args: Any, **kwargs: Any) -> HttpResponse:
+        return super().changeform_view(*args, **kwargs)
+
+    def save_model(self, request: HttpRequest, obj: Provider, form: ModelForm[Provider], change: bool) -> None:
+        assert isinstance(form, ProviderForm)
+        if change:
+            # Only what was changed here: a key that was encrypted anew meanwhile must not be undone.
+            obj.save(update_fields=[name for name in form.changed_data if name not in {"new_key", "remove_key"}])
+        else:
+            obj.save()
+        form.keep_key()
+        if change and form.has_changed():  # another key, another address: what failed before says nothing about it
+            circuits.reset([obj.pk])
+
+    # Health ----------------------------------------------------------------------------------------------------------
+
+    def get_urls(self) -> list[URLPattern]:
+        health = self.admin_site.admin_view(require_GET(self.health))
+        ask = self.admin_site.admin_view(require_POST(self.ask))
+        ours = [
+            path("health/", health, name="catalog_provider_health"),
+            path("<int:pk>/ask/", ask, name="catalog_provider_ask"),
+        ]
+        return [*ours, *super().get_urls()]
+
+    def health(self, request: HttpRequest) -> HttpResponse:
+        """How every provider is. For whoever may look at providers."""
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        providers = Provider.objects.select_related("circuit").prefetch_related("models").order_by("name")
+        context = {
+            **self.admin_site.each_context(request),
+            "title": "Health of the providers",
+            "opts": self.opts,
+            "providers": providers,
+        }
+        return TemplateResponse(request, "admin/catalog/provider/health.html", context)
+
+    def ask(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """Ask one for its models, now. It changes nothing, so whoever may look may ask."""
+        provider = Provider.objects.filter(pk=pk).first()
+        if provider is None or not self.has_view_permission(request, provider):
+            raise PermissionDenied
+        begin = time.monotonic()
+        try:
+            names = discovering.ask(provider)
+        except (discovering.NotReadyError, ProviderError) as error:
+            self.message_user(request, f"{provider}: {error.sentence}", messages.ERROR)
+        else:
+            said = discovering.enumerated(names) or "it names no model"
+            seconds = time.monotonic() - begin
+            self.message_user(request, f"{provider} answered within {seconds:.1f} s: {said}.", messages.SUCCESS)
+        return redirect("admin:catalog_provider_health")
+
+
+def _is_superuser(request: HttpRequest) -> bool:
+    return bool(getattr(request.user, "is_superuser", False))
 
 
 @admin.register(LanguageModel)
 class LanguageModelAdmin(admin.ModelAdmin[LanguageModel]):
-    list_display = ("name", "provider", "context_tokens", "output_tokens", "thinks")
+    list_display = ("name", "provider", "context_tokens", "output_tokens", "thinks", "sees", "uses_tools")
     list_filter = ("provider",)
+    list_select_related = ("provider",)
+    search_fields = ("name",)
+    ordering = ("provider__name", "name")
+
+
+class StepInline(StepInline_):
+    model = Step
+    formset = StepFormSet
+    extra = 1
+    fields = ("position", "model", "attempts", "temperature", "timeout")
+    autocomplete_fields = ("model",)
+    formfield_overrides = {FloatField: {"widget": AdminIntegerFieldWidget}}  # narrow: the chain is a wide table
+    verbose_name_plural = "chain: the first that is ready answers, the next one when it can't"
 
 
 @admin.register(Route)
 class RouteAdmin(admin.ModelAdmin[Route]):
-    list_display = ("label", "name", "effort", "position", "enabled")
+    list_display = ("label", "name", "chain", "effort", "auto", "position", "listed", "enabled")
+    ordering = ("position", "pk")
+    inlines = (StepInline,)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Route]:
+        return super().get_queryset(request).prefetch_related("steps__model__provider")
+
+    @admin.display
+    def chain(self, route: Route) -> str:
+        return " → ".join(step.model.name for step in route.steps.all())

@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import re
+from contextlib import suppress
 from typing import Any, ClassVar
 
 from django.conf import settings
-from django.core.validators import MaxValueValidator, MinValueValidator
+from django.core.exceptions import ValidationError
+from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
 from django.db import models
 
+from catalog import addresses, keys
 from providers.dialects import DIALECTS
-from providers.messages import Ability, Effort
+from providers.messages import Ability, Effort, Endpoint, Secret
+
+# An administrator names the setting, so it must be none of the others: they would be sent to the provider as its key.
+KEY_SETTING = re.compile(r"^[A-Z][A-Z0-9_]*_API_KEY\Z")
+names_a_key = RegexValidator(KEY_SETTING, "Enter a name like DEEPSEEK_API_KEY, ending in _API_KEY.")
 
 
 def dialects() -> list[tuple[str, str]]:
@@ -21,14 +29,18 @@ class Provider(models.Model):
 
     name = models.SlugField(max_length=40, unique=True)
     dialect = models.CharField(max_length=20, choices=dialects, default="openai")
-    base_url = models.URLField("address", blank=True, help_text="Without an address the provider is not offered.")
+    base_url = models.CharField(
+        "address", max_length=200, blank=True, help_text="Without an address the provider is not offered."
+    )
     key_setting = models.CharField(
         "setting with the key",
         max_length=60,
         blank=True,
+        validators=[names_a_key],
         help_text="For example DEEPSEEK_API_KEY. Blank: needs no key, or one that is entered here.",
     )
-    encrypted_key = models.TextField(blank=True, editable=False)
+    # See keys.py. Left out of dumpdata.
+    encrypted_key = models.TextField(blank=True, editable=False, serialize=False)
     concurrency = models.PositiveIntegerField("answers at once", default=16, validators=[MinValueValidator(1)])
     enabled = models.BooleanField(default=True)
 
@@ -43,13 +55,64 @@ class Provider(models.Model):
         return self.name
 
     @property
-    def key(self) -> str:
-        """The secret itself, out of the settings; "" when the provider needs none or none is set."""
-        return str(getattr(settings, self.key_setting, "")) if self.key_setting else ""
+    def key(self) -> Secret:
+        """The key that was entered, else the environment's; empty when none is needed, or none can be had."""
+        with suppress(keys.KeyLostError):
+            return self.kept_key or Secret(self._key_in_environment)
+        return Secret()
+
+    @property
+    def kept_key(self) -> Secret:
+        """The key that an administrator entered; empty without one. Raises KeyLostError."""
+        return keys.opened(self.encrypted_key, self._place) if self.encrypted_key else Secret()
+
+    def keep_key(self, key: Secret) -> None:
+        """Keep this key, encrypted, and only for the address that the row has now; an empty one keeps none."""
+        self.encrypted_key = keys.sealed(key, self._place) if key else ""
+        self.save(update_fields=["encrypted_key"])
+
+    @property
+    def _place(self) -> str:
+        return f"{self.pk} {addresses.origin(self.base_url)}"
+
+    @property
+    def _key_in_environment(self) -> str:
+        return str(getattr(settings, self.key_setting, "")) if KEY_SETTING.match(self.key_setting) else ""
+
+    @property
+    def not_ready_because(self) -> str:
+        """Why it can't be asked, in a sentence for administrators; "" when it can."""
+        if not self.enabled:
+            return "It is switched off."
+        if not self.base_url:
+            return "It has no address."
+        try:
+            key = self.kept_key or Secret(self._key_in_environment)
+        except keys.KeyLostError as error:
+            return error.sentence
+        if self.key_setting and not key:
+            return f"It has no key: set {self.key_setting} in the environment, or enter a key."
+        return addresses.refusal(self.base_url, has_key=bool(key))
 
     @property
     def is_ready(self) -> bool:
-        return bool(self.enabled and self.base_url and (self.key or not self.key_setting))
+        return not self.not_ready_because
+
+    @property
+    def circuit_state(self) -> str:
+        return self.circuit.state if hasattr(self, "circuit") else "closed"
+
+    @property
+    def endpoint(self) -> Endpoint:
+        """Where and how to ask it, for one that is ready."""
+        return Endpoint(
+            self.name,
+            self.dialect,
+            self.base_url,
+            self.key,
+            self.concurrency,
+            public_only=not addresses.is_the_operators(self.base_url),
+        )
 
 
 class LanguageModel(models.Model):
@@ -78,6 +141,12 @@ class LanguageModel(models.Model):
     def __str__(self) -> str:
         return f"{self.name} ({self.provider})"
 
+    def clean(self) -> None:
+        if self.context_tokens is not None and (self.output_tokens or 0) > self.context_tokens:
+            raise ValidationError({"output_tokens": "An answer can't be longer than the window that it stands in."})
+        if not self.output_tokens:
+            raise ValidationError({"output_tokens": "An answer needs at least one token."})
+
     @property
     def abilities(self) -> frozenset[Ability]:
         has = {
@@ -101,8 +170,14 @@ class RouteQuerySet(models.QuerySet["Route"]):
         return self.prefetch_related("steps__model__provider")
 
     def offered(self) -> list[Route]:
-        """The routes of which a provider is ready, best first."""
-        return [route for route in self.whole().order_by("position", "pk") if route.is_ready]
+        """The routes of which a provider is ready, best first; Auto among them when it has a choice."""
+        ready = [route for route in self.whole().order_by("position", "pk") if route.is_ready]
+        parts = {route.auto for route in ready if not route.is_auto} - {Route.Auto.NONE}
+        return [route for route in ready if not route.is_auto or len(parts) > 1]
+
+    def choosable(self) -> list[Route]:
+        """The routes that Auto may take, best first."""
+        return [route for route in self.offered() if not route.is_auto]
 
     def named(self, name: str) -> Route:
         """The route a member chose, or the default when it is gone. Raises NoRouteError."""
@@ -149,6 +224,9 @@ class Route(models.Model):
     instructions = models.TextField(blank=True, help_text="Told to the model before everything else.")
     auto = models.CharField("Auto", max_length=10, choices=Auto, default=Auto.NONE, blank=True)
     position = models.PositiveSmallIntegerField(default=50, help_text="The first one that is ready is the default.")
+    listed = models.BooleanField(
+        "in the short list", default=True, help_text="Others are offered as well, out of the way of newcomers."
+    )
     enabled = models.BooleanField(default=True)
 
     objects: ClassVar[RouteQuerySet] = RouteQuerySet.as_manager()  # type: ignore[assignment]
@@ -174,6 +252,12 @@ class Route(models.Model):
         """The one that answers unless it fails; None for Auto."""
         steps = self.ready_steps
         return steps[0].model if steps else None
+
+    @property
+    def window(self) -> int:
+        """Tokens that the one that answers can read; 0 when there is none."""
+        model = self.model
+        return model.context_tokens if model else 0
 
 
 class Step(models.Model):
@@ -219,4 +303,13 @@ class Circuit(models.Model):
     reason = models.CharField(max_length=60, blank=True)  # the error code that opened it
 
     def __str__(self) -> str:
-        return f"{self.provider}: {'open' if self.opened_at else 'closed'}"
+        return f"{self.provider}: {self.state}"
+
+    @property
+    def state(self) -> str:
+        """In words, for administrators."""
+        if self.retry_at is None:
+            return f"closed, {len(self.failures)} failed lately" if self.failures else "closed"
+        if self.probed_until:
+            return f"open ({self.reason}); one request is trying"
+        return f"open ({self.reason}); tries again after {self.retry_at:%H:%M:%S} UTC"

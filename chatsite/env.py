@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import re
 import secrets
 import tempfile
 from contextlib import suppress
@@ -58,13 +59,33 @@ def secret_key(file: Path) -> str:
         if len(key) < 32:
             raise ImproperlyConfigured("SECRET_KEY must have 32 characters or more; unset, one is made and kept.")
         return key
+    return _kept("SECRET_KEY", file)
+
+
+def provider_keys_secrets(file: Path) -> tuple[str, ...]:
+    """`PROVIDER_KEYS_SECRET`, the newest first, or one that is made and kept in `file` as SECRET_KEY is.
+
+    None when SECRET_KEY alone is set: whoever sets that has processes with no file in common, and a key that one of
+    them encrypts must open for all.
+    """
+    given = [it.strip() for it in os.environ.get("PROVIDER_KEYS_SECRET", "").split(",") if it.strip()]
+    if any(len(secret) < 32 for secret in given):
+        raise ImproperlyConfigured(
+            "PROVIDER_KEYS_SECRET must have 32 characters or more; several are separated by commas, the newest first."
+        )
+    if given or os.environ.get("SECRET_KEY"):
+        return tuple(given)
+    return (_kept("PROVIDER_KEYS_SECRET", file),)
+
+
+def _kept(name: str, file: Path) -> str:
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
         if not file.exists():
             _make_secret(file)
         return file.read_text()
     except OSError as error:
-        raise ImproperlyConfigured(f"SECRET_KEY is unset and {file} can't be kept: set SECRET_KEY.") from error
+        raise ImproperlyConfigured(f"{name} is unset and {file} can't be kept: set {name}.") from error
 
 
 def _make_secret(file: Path) -> None:
@@ -73,6 +94,20 @@ def _make_secret(file: Path) -> None:
         new.write(secrets.token_urlsafe(50))
         new.flush()
         os.link(new.name, file)
+
+
+def api_keys() -> dict[str, str]:
+    """Every setting whose name ends with _API_KEY: the keys that a provider's row may name."""
+    return {name: value for name, value in os.environ.items() if re.fullmatch(r"[A-Z][A-Z0-9_]*_API_KEY", name)}
+
+
+def hosts(name: str) -> frozenset[str]:
+    """Host names and IP addresses, separated by commas; none when unset."""
+    found = [host.strip().lower().strip("[]") for host in os.environ.get(name, "").split(",") if host.strip()]
+    for host in found:
+        if not re.fullmatch(r"[a-z0-9_.-]+|[0-9a-f:.]+", host):
+            raise ImproperlyConfigured(f"{name} must be host names or addresses separated by commas: vllm,10.0.0.5")
+    return frozenset(found)
 
 
 def flag(name: str) -> bool:

@@ -19,6 +19,7 @@ THREADS = 2
 SLOTS = 4  # answers at once; further ones wait in the server's queue
 CONTEXT = 8192  # tokens, shared by the slots; what the model was trained for
 
+TEMPLATE = Path(__file__).with_suffix(".jinja")  # the one in the model's file knows no tools
 IDLE = 60  # seconds; then it gives 280 MB back, and the next question waits half a second longer
 
 
@@ -39,6 +40,7 @@ def serve(host: str, port: int) -> None:
     params = xllamacpp.CommonParams()
     params.model.path = str(model_file())
     params.model_alias = {NAME}
+    params.chat_template = TEMPLATE.read_text()
     params.hostnames = [host]
     params.port = port
     params.cpuparams.n_threads = params.cpuparams_batch.n_threads = THREADS

@@ -161,7 +161,7 @@ SECURE_CSP = {
     "default-src": [CSP.NONE],
     "script-src": [CSP.NONCE],
     "style-src": [CSP.SELF],
-    "img-src": [CSP.SELF],
+    "img-src": [CSP.SELF, "blob:"],  # an image that was chosen, before it is sent
     "font-src": [CSP.SELF],
     "manifest-src": [CSP.SELF],
     # 'self' covers the page's own websocket in the browsers of 2026, as CSP3 says.
@@ -189,7 +189,10 @@ globals().update(env.email())  # EMAIL_BACKEND, EMAIL_HOST and their kin
 DEFAULT_FROM_EMAIL = os.environ.get("EMAIL_FROM", "") or f"chat@{PUBLIC.hostname}"
 
 # Models -------------------------------------------------------------------------------------------------------------
-DEEPSEEK_API_KEY = os.environ.get("DEEPSEEK_API_KEY", "")
+DEEPSEEK_API_KEY = ""
+globals().update(env.api_keys())  # DEEPSEEK_API_KEY and every other …_API_KEY that a provider's row may name
+PROVIDER_KEYS_SECRETS = env.provider_keys_secrets(VAR_DIR / "provider_keys_secret")  # encrypt what the admin enters
+PRIVATE_PROVIDERS = env.hosts("PRIVATE_PROVIDERS")  # hosts in our own network that providers may be at
 DEEPSEEK_BASE_URL = os.environ.get("DEEPSEEK_BASE_URL", "") or "https://api.deepseek.com"
 LOCAL_MODEL_URL = os.environ.get("LOCAL_MODEL_URL", "")  # set by `manage.py up` for the model it starts
 QUESTION_LIMIT = 200_000  # characters of one question

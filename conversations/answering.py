@@ -1,6 +1,6 @@
 """What models do: from a claimed generation to its last event.
 
-begin → (call → deltas → events)* → end → a title, if there is none yet
+begin → down the chain: (call → deltas → events)* → end → a title, if there is none yet
 """
 
 from __future__ import annotations
@@ -8,60 +8,42 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncGenerator
-from dataclasses import asdict, dataclass, replace
+from dataclasses import replace
 from typing import Any
-from uuid import UUID
 
-from django.conf import settings
-from django.db import Error as DatabaseError
-from django.db import transaction
-from django.utils import timezone
-from django.utils.crypto import salted_hmac
-
-from catalog.models import LanguageModel
-from conversations import bus, ending, markdown
+from conversations import briefing, calling, ending, naming
+from conversations.briefing import STOPPED, Brief
+from conversations.calling import Candidate, OpenCall
 from conversations.crossing import Crossing
-from conversations.deeds import deed
 from conversations.ending import Outcome
-from conversations.log import Log, storable
-from conversations.models import Chunk, Conversation, Generation
-from conversations.prompting import naming_prompt, prompt
-from providers import retrying
-from providers.client import Clients, stream
-from providers.deltas import Delta, Finished, Reasoning, Started, Text, Usage
-from providers.errors import ProviderError
-from providers.messages import ChatMessage, ChatRequest, Clocks, Effort, Endpoint, Secret
-from usage import spending
+from conversations.log import Log
+from conversations.models import Chunk, Generation
+from conversations.prompting import shortened
+from conversations.seams import Seam
+from providers.client import Clients
+from providers.deltas import Delta, Reasoning, Text
+from providers.dialects import DIALECTS
+from providers.errors import AccessDeniedError, ContextTooLongError, ImagesRefusedError, ProviderError
+from providers.messages import ChatRequest
+from providers.repairs import repaired
+from providers.requests import goes_on
+from providers.retrying import retry_delay
 from usage.models import Call
 
 logger = logging.getLogger(__name__)
 
 State = Generation.State
 
-STOPPED = Outcome(State.STOPPED)
 HANDED_BACK = Outcome(State.INTERRUPTED, "interrupted", ending.INTERRUPTED)
 OVERFLOWED = Outcome(State.INTERRUPTED, "interrupted", "The database could not be reached. What was written is kept.")
 BROKEN = Outcome(State.FAILED, "internal", "Something went wrong on our side. The administrator's log has the details.")
 ENDLESS = Outcome(
     State.INTERRUPTED, "too_long", "The answer grew longer than any we can show. What was written is kept."
 )
-UNROUTED = Outcome(State.FAILED, "no_route", "The chosen model is not set up any more. Choose another and try again.")
 
 LONGEST = 4_000_000  # characters of one answer, its reasoning too; the longest that a model is asked for is half of it
-TITLE_TOKENS = 40
-TITLE_SECONDS = 60.0
-TITLE_CHARACTERS = 80
-TITLE_READ = 2_000  # characters after which it is no title any more, and we hang up
 
-
-@dataclass(frozen=True)
-class Brief:
-    """What a worker needs to know to write one answer."""
-
-    model: LanguageModel
-    endpoint: Endpoint
-    request: ChatRequest
+__all__ = ["STOPPED", "Answer"]
 
 
 class Answer:
@@ -74,9 +56,9 @@ class Answer:
         self._naming: asyncio.Task[None] | None = None
         self._halted = self._handed_back = False
         self._verdict: Outcome | None = None  # why it was halted; None: it is not ours any more
-        self._brief: Brief | None = None
-        self._spoke = False
+        self._call: OpenCall | None = None
         self._length = 0  # characters said
+        self._most = LONGEST
         self._ended = False
         self._facts: dict[str, Any] = {}
 
@@ -107,8 +89,10 @@ class Answer:
         await self._log.close(self.generation.pk)
         done = outcome is not None and await self._end(outcome) and outcome.state == State.DONE
         self._ended = True
-        if done and not self._handed_back:
-            self._naming = asyncio.create_task(self._name())
+        if done and self._call and not self._handed_back:
+            self._naming = asyncio.create_task(
+                naming.name(self.generation, self._call.candidate, self._cross, self._clients)
+            )
             with contextlib.suppress(asyncio.CancelledError):
                 await self._naming
 
@@ -125,167 +109,116 @@ class Answer:
             return BROKEN
 
     async def _write(self) -> Outcome:
-        begun = await self._cross.surely(begin, self.generation)
+        """Down the chain, until one has answered, or has begun to, or refuses what all would refuse."""
+        begun = await self._cross.surely(briefing.begin, self.generation)
         if isinstance(begun, Outcome):
             return begun
-        self._brief = begun
-        waited, attempt = 0.0, 1
+        self._most -= len(begun.said)
+        errors: list[ProviderError] = []
+        for candidate in begun.candidates:
+            if errors:
+                await self._cross.surely(briefing.turn_to, self.generation, candidate)
+            try:
+                await self._ask(candidate, begun)
+            except ProviderError as error:
+                errors.append(error)
+                if self._spoke or not _may_another_do_better(error):
+                    break
+            else:
+                return Outcome(State.DONE)
+        return _failed(errors, begun)
+
+    async def _ask(self, candidate: Candidate, brief: Brief) -> None:
+        """As often as it may be asked. Raises the last ProviderError; after the first word, the only one."""
+        request, waited, attempt = candidate.request, 0.0, 1
         while True:
             try:
-                await self._call(self._brief)
+                return await self._attempt(candidate, request, brief.said)
             except ProviderError as error:
-                delay = None if self._spoke else retrying.retry_delay(error, attempt, waited=waited)
+                if self._spoke:
+                    raise
+                if mended := _otherwise(request, error, candidate):
+                    logger.info("generation %s: %s, asking otherwise", self.generation.pk, error.code)
+                    request = mended
+                    continue
+                delay = retry_delay(error, attempt, waited=waited, attempts=candidate.attempts)
                 if delay is None:
-                    return Outcome(State.FAILED, error.code, error.sentence)
+                    raise
                 logger.info("generation %s: %s, trying again in %.1f s", self.generation.pk, error.code, delay)
                 await asyncio.sleep(delay)
                 waited, attempt = waited + delay, attempt + 1
-            else:
-                return Outcome(State.DONE)
 
-    async def _call(self, brief: Brief) -> None:
+    async def _attempt(self, candidate: Candidate, request: ChatRequest, said: str) -> None:
         """One request, from its Call row to its last delta. Raises ProviderError."""
-        await self._cross.surely(_open_call, self.generation, Call.Purpose.ANSWER, brief.model)
-        async with contextlib.aclosing(self._stream(brief.endpoint, brief.request)) as deltas:
-            async for delta in deltas:
-                self._take(delta)
+        self._call = None
+        call = self._call = await self._cross.surely(calling.open_call, self.generation, Call.Purpose.ANSWER, candidate)
+        must_join = request.prefix and not goes_on(DIALECTS[candidate.endpoint.dialect], request)
+        try:
+            await self._read(call, request, Seam(said if must_join else ""))
+        except ProviderError as error:
+            self._call = None
+            await self._cross.surely(calling.fail_call, call, error)
+            raise
 
-    def _stream(self, endpoint: Endpoint, request: ChatRequest) -> AsyncGenerator[Delta]:
-        return stream(endpoint, request, clocks=Clocks(**settings.PROVIDER_CLOCKS), clients=self._clients)
+    async def _read(self, call: OpenCall, request: ChatRequest, seam: Seam) -> None:
+        self._facts |= {"provider": call.row.provider, "model": call.row.model}
+        try:
+            async with contextlib.aclosing(call.candidate.stream(request, self._clients)) as deltas:
+                async for delta in deltas:
+                    if call.is_watched:
+                        await self._cross.surely(calling.has_begun, call)
+                    call.notice(delta)
+                    self._take(delta, seam)
+        finally:  # also when it is stopped
+            self._say(Chunk.Kind.TEXT, seam.flush())
+            self._facts |= call.facts
 
-    def _take(self, delta: Delta) -> None:
+    def _take(self, delta: Delta, seam: Seam) -> None:
         match delta:
             case Text(text):
-                self._say(Chunk.Kind.TEXT, text)
+                self._say(Chunk.Kind.TEXT, seam.take(text))
             case Reasoning(text):
                 self._say(Chunk.Kind.REASONING, text)
-            case Started(model, fingerprint, trace_id):
-                self._facts |= {
-                    "returned_model": storable(model)[:120],
-                    "fingerprint": storable(fingerprint)[:200],
-                    "trace_id": storable(trace_id)[:200],
-                }
-            case Usage():
-                self._facts["usage"] = asdict(delta)
-            case Finished(reason):
-                self._facts["finish_reason"] = reason[:60]
 
     def _say(self, kind: Chunk.Kind, text: str) -> None:
-        if not self._spoke:
-            self._spoke = True
-            self._facts["first_text_at"] = timezone.now()
         self._log.add(self.generation.pk, kind, text)
         self._length += len(text)
-        if self._length > LONGEST:
+        if self._length > self._most:
             self.halt(ENDLESS)
+
+    @property
+    def _spoke(self) -> bool:
+        return self._length > 0
 
     async def _end(self, outcome: Outcome) -> bool:
         """End it in the database, once that can be reached; by then the reaper may have been here."""
-        outcome = replace(outcome, facts=self._facts)
-        epoch = self.generation.epoch
-        return await self._cross.surely(ending.end, self.generation, outcome, may=lambda row: row.epoch == epoch)
-
-    async def _name(self) -> None:
-        """Let the model give the conversation its title after the first answer. Without one the excerpt stays."""
-        assert self._brief is not None  # it answered
-        try:
-            said = await self._cross(_to_be_named, self.generation)
-            if not said:
-                return
-            request = replace(
-                self._brief.request, messages=said, effort=Effort.OFF, max_tokens=TITLE_TOKENS, temperature=None
-            )
-            async with asyncio.timeout(TITLE_SECONDS):
-                await self._cross(_open_call, self.generation, Call.Purpose.TITLE, self._brief.model)
-                title = await self._whole_text(self._brief.endpoint, request)
-            await self._cross(give_title, self.generation.conversation_id, title)
-        except (ProviderError, TimeoutError, DatabaseError) as error:
-            logger.info("no title for conversation %s: %s", self.generation.conversation_id, type(error).__name__)
-
-    async def _whole_text(self, endpoint: Endpoint, request: ChatRequest) -> str:
-        said = ""
-        async with contextlib.aclosing(self._stream(endpoint, request)) as deltas:
-            async for delta in deltas:
-                said += delta.text if isinstance(delta, Text) else ""
-                if len(said) > TITLE_READ:
-                    break
-        return said
+        return await self._cross.surely(_end, self.generation, replace(outcome, facts=self._facts), self._call)
 
 
-def begin(generation: Generation) -> Brief | Outcome:
-    """Tell the readers that the answer has begun, and gather what it needs. An Outcome if it is over already."""
-    with transaction.atomic():
-        conversation = Conversation.objects.locked().get(pk=generation.conversation_id)
-        row = Generation.objects.select_related("message__parent", "route").get(pk=generation.pk)
-        # Stopped between the claim and here, when the hint found nobody to tell; or reaped, had we to wait for long.
-        if row.stop_requested or row.epoch != generation.epoch:
-            return STOPPED
-        row.message.changed_seq = conversation.step()
-        row.message.save(update_fields=["changed_seq"])
-        conversation.save(update_fields=["seq"])
-        bus.tell_conversation(conversation.pk, conversation.seq)
-    return _brief(row)
+def _end(generation: Generation, outcome: Outcome, call: OpenCall | None) -> bool:
+    if call:
+        calling.close_call(call, "" if outcome.state == State.DONE else outcome.error_code or str(outcome.state))
+    return ending.end(generation, outcome, may=lambda row: row.epoch == generation.epoch)
 
 
-def _brief(generation: Generation) -> Brief | Outcome:
-    route, question = generation.route, generation.message.parent
-    if route is None or not route.is_ready or route.model is None:
-        return UNROUTED
-    assert question is not None  # an answer always stands below its question
-    model = route.model
-    request = ChatRequest(
-        model=model.name,
-        messages=prompt(question, model.context_tokens, model.output_tokens),
-        effort=Effort(route.effort),
-        max_tokens=model.output_tokens,
-        user_id=_pseudonym(generation),
-    )
-    return Brief(model, _endpoint(model), request)
+def _otherwise(request: ChatRequest, error: ProviderError, candidate: Candidate) -> ChatRequest | None:
+    """Another way to ask for the same, if there is one that was not tried yet."""
+    is_whole = request.messages is candidate.request.messages
+    if isinstance(error, ContextTooLongError) and is_whole and (fewer := shortened(request.messages)):
+        return replace(request, messages=fewer)
+    return repaired(request, error)
 
 
-def _pseudonym(generation: Generation) -> str:
-    """Who asks, for the provider's cache and its abuse checks: a keyed hash, never a name."""
-    return salted_hmac("conversations.pseudonym", str(generation.member_id), algorithm="sha256").hexdigest()[:32]
+def _may_another_do_better(error: ProviderError) -> bool:
+    """Whether the provider is at fault, or what its model can take. What all would refuse is asked of nobody else."""
+    can_help = (calling.RestingError, AccessDeniedError, ContextTooLongError, ImagesRefusedError)
+    return error.retryable or error.is_fatal or isinstance(error, can_help)
 
 
-def _endpoint(model: LanguageModel) -> Endpoint:
-    provider = model.provider
-    return Endpoint(provider.name, provider.dialect, provider.base_url, Secret(provider.key), provider.concurrency)
-
-
-def _open_call(generation: Generation, purpose: str, model: LanguageModel) -> None:
-    spending.open_call(generation.pk, generation.conversation_id, generation.member_id, purpose, model)
-
-
-def _to_be_named(generation: Generation) -> tuple[ChatMessage, ...]:
-    """What the model reads to give a title, or nothing when the conversation has one."""
-    named = Conversation.objects.filter(
-        pk=generation.conversation_id, named_by=Conversation.Named.EXCERPT, deleted_at=None
-    )
-    answer = generation.message
-    answer.refresh_from_db(fields=["text"])
-    if not named.exists() or answer.parent is None or not answer.text:
-        return ()
-    return naming_prompt(answer.parent.text, answer.text)
-
-
-def give_title(conversation_id: UUID, title: str) -> None:
-    """Replace the excerpt by the model's title, unless a member was quicker or the model said nothing."""
-    title = _tidy(title)
-    if not title:
-        return
-    with contextlib.suppress(Conversation.DoesNotExist), deed(Conversation(pk=conversation_id)) as conversation:
-        if conversation.named_by == Conversation.Named.EXCERPT:
-            conversation.title = title
-            conversation.named_by = Conversation.Named.MODEL
-
-
-def _tidy(title: str) -> str:
-    """The first line, without the quotes, hashes and full stops that models put around a title.
-
-    Nothing if nobody could see it, or if it is too long for a title: a small model has answered the question once more.
-    """
-    said = markdown.legible(storable(title))
-    lines = [line.strip(" \t#*_`\"'“”«».。") for line in said.splitlines() if not line.startswith("```")]
-    first = next((line for line in lines if any(it.isprintable() and not it.isspace() for it in line)), "")
-    return first if len(first) <= TITLE_CHARACTERS else ""
+def _failed(errors: list[ProviderError], brief: Brief) -> Outcome:
+    """One sentence, however many were asked."""
+    last = errors[-1]
+    if len(errors) == 1 or len(errors) < len(brief.candidates):
+        return Outcome(State.FAILED, last.code, last.sentence)
+    sentence = f"None of the {len(errors)} models behind “{brief.label}” could answer. {last.sentence}"
+    return Outcome(State.FAILED, "all_down", sentence)

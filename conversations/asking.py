@@ -1,100 +1,146 @@
-"""What people do: ask, edit, ask again, stop, switch branches, rename, delete.
+"""What people do: ask, edit, ask again, let an answer go on, stop, switch branches, rename, delete.
 
 Each is one transaction under the conversation's lock, and tells the readers last.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from uuid import UUID
 
 from django.db import IntegrityError, transaction
 from django.db.models.functions import Now
 
 from accounts.models import User
+from catalog import choosing
 from catalog.models import Route
 from conversations import bus, ending
 from conversations.deeds import deed
 from conversations.errors import KeyReusedError, NotAnswerableError
-from conversations.models import Conversation, Generation, Message
+from conversations.models import Attachment, Conversation, Generation, Message
+from conversations.models.attachment import IMAGE_TOKENS
 from conversations.models.conversation import TITLE_LIMIT
 from conversations.models.message import Path
+from conversations.parameters import DEFAULT, Parameters
 
 EXCERPT_LIMIT = 60  # characters of a question that stand for a title until the model gives one
 
 Role = Message.Role
 
 
-def start(author: User, text: str, key: UUID, route: Route) -> Message:
+def start(
+    author: User,
+    text: str,
+    key: UUID,
+    route: Route,
+    *,
+    parameters: Parameters = DEFAULT,
+    images: Sequence[Attachment] = (),
+) -> Message:
     """Ask the first question of a new conversation. A repeated key gives the first one's. Raises KeyReusedError."""
 
     def post() -> Message:
         conversation = Conversation.objects.create(owner=author, title=_excerpt(text), route=route, seq=1)
-        question = _post(conversation, author, text, key, route, parent=None)
-        conversation.save(update_fields=["leaf"])
+        question = _post(conversation, author, text, key, route, parameters, images, parent=None)
+        conversation.save(update_fields=["leaf", "parameters"])
         return question
 
-    return _once(author, text, key, post, lambda asked: asked.parent_id is None)
+    return _once(author, text, key, images, post, lambda asked: asked.parent_id is None)
 
 
-def ask(conversation: Conversation, author: User, text: str, key: UUID, route: Route) -> Message:
+def ask(
+    conversation: Conversation,
+    author: User,
+    text: str,
+    key: UUID,
+    route: Route,
+    *,
+    parameters: Parameters = DEFAULT,
+    images: Sequence[Attachment] = (),
+) -> Message:
     """Post a question at the end of what is shown and queue its answer. Raises KeyReusedError."""
 
     def post() -> Message:
         with deed(conversation) as locked:
-            return _post(locked, author, text, key, route, parent=locked.leaf)
+            return _post(locked, author, text, key, route, parameters, images, parent=locked.leaf)
 
-    return _once(author, text, key, post, lambda asked: asked.conversation_id == conversation.pk)
+    return _once(author, text, key, images, post, lambda asked: asked.conversation_id == conversation.pk)
 
 
-def edit(question: Message, author: User, text: str, key: UUID, route: Route) -> Message:
+def edit(
+    question: Message,
+    author: User,
+    text: str,
+    key: UUID,
+    route: Route,
+    *,
+    parameters: Parameters = DEFAULT,
+    images: Sequence[Attachment] = (),
+) -> Message:
     """Ask in other words: a sibling of `question`, with an answer of its own. Raises KeyReusedError."""
 
     def post() -> Message:
         with deed(question.conversation) as locked:
-            return _post(locked, author, text, key, route, parent=question.parent)
+            return _post(locked, author, text, key, route, parameters, images, parent=question.parent)
 
     def is_sibling(asked: Message) -> bool:
         return (asked.conversation_id, asked.parent_id) == (question.conversation_id, question.parent_id)
 
-    return _once(author, text, key, post, is_sibling)
+    return _once(author, text, key, images, post, is_sibling)
 
 
 def _once(
-    author: User, text: str, key: UUID, post: Callable[[], Message], is_here: Callable[[Message], bool]
+    author: User,
+    text: str,
+    key: UUID,
+    images: Sequence[Attachment],
+    post: Callable[[], Message],
+    is_here: Callable[[Message], bool],
 ) -> Message:
     """Post, unless this form's key already did, here: then give that question. Raises KeyReusedError."""
-    if asked := _asked_before(author, text, key, is_here):
+    if asked := _asked_before(author, text, key, images, is_here):
         return asked
     try:
         with transaction.atomic():
             return post()
     except IntegrityError:  # the second click of a double one: the first came in between
-        if asked := _asked_before(author, text, key, is_here):
+        if asked := _asked_before(author, text, key, images, is_here):
             return asked
         raise
 
 
-def _asked_before(author: User, text: str, key: UUID, is_here: Callable[[Message], bool]) -> Message | None:
+def _asked_before(
+    author: User, text: str, key: UUID, images: Sequence[Attachment], is_here: Callable[[Message], bool]
+) -> Message | None:
     """The question that this form already asked, if it did.
 
-    Raises KeyReusedError for other words, for another's key, and for one that asked elsewhere: what is posted now must
-    not vanish behind it.
+    Raises KeyReusedError for other words or images, for another's key, and for one that asked elsewhere: what is posted
+    now must not vanish behind it.
     """
     asked = Message.objects.filter(pk=key).select_related("conversation").first()
     if asked is None:
         return None
     if asked.author_id != author.pk or asked.text != text or asked.conversation.deleted_at or not is_here(asked):
         raise KeyReusedError
+    if not asked.has_images(images):  # after its author is known: they are read whole
+        raise KeyReusedError
     return asked
 
 
 def _post(
-    conversation: Conversation, author: User, text: str, key: UUID, route: Route, parent: Message | None
+    conversation: Conversation,
+    author: User,
+    text: str,
+    key: UUID,
+    route: Route,
+    parameters: Parameters,
+    images: Sequence[Attachment],
+    parent: Message | None,
 ) -> Message:
     """The question's row and its queued answer, with the conversation's lock held. Its columns the caller saves."""
     conversation.asked_at = Now()  # the database's clock
     conversation.route = route
+    conversation.parameters = parameters.to_store()
     question = Message.objects.create(
         id=key,
         conversation=conversation,
@@ -104,19 +150,47 @@ def _post(
         text=text,
         changed_seq=conversation.seq,
     )
-    _queue(conversation, author, question, route, elsewhere=parent != conversation.leaf)
+    Attachment.objects.hang(question, images)
+    _queue(conversation, author, question, route, parameters, elsewhere=parent != conversation.leaf)
     return question
 
 
-def _queue(conversation: Conversation, member: User, question: Message, route: Route, *, elsewhere: bool) -> Message:
+def _queue(
+    conversation: Conversation,
+    member: User,
+    question: Message,
+    route: Route,
+    parameters: Parameters,
+    *,
+    elsewhere: bool,
+) -> Message:
     """An empty answer below the question, and the row a worker will claim."""
     answer = Message.objects.create(
         conversation=conversation, parent=question, role=Role.ASSISTANT, changed_seq=conversation.seq
     )
-    Generation.objects.create(conversation=conversation, message=answer, member=member, route=route)
+    choice = _choice(conversation, question, route)
+    Generation.objects.create(
+        conversation=conversation,
+        message=answer,
+        member=member,
+        route=choice.route,
+        routed_because=choice.reason,
+        parameters=parameters.to_store(),
+    )
     conversation.show(answer, elsewhere=elsewhere)
     bus.tell_workers()
     return answer
+
+
+def _choice(conversation: Conversation, question: Message, route: Route) -> choosing.Choice:
+    """The route itself, or the one that Auto takes for this question."""
+    if not route.is_auto:
+        return choosing.Choice(route, "")
+    path = Path(conversation, leaf=question.pk).ids
+    read = Message.objects.filter(pk__in=path).values_list("text", flat=True)
+    images = Attachment.objects.filter(message__in=path).count()  # a later question may be about an earlier image
+    tokens = sum(choosing.estimated_tokens(text) for text in read) + images * IMAGE_TOKENS
+    return choosing.choose(route, question.text, has_image=images > 0, tokens=tokens)
 
 
 def _excerpt(text: str) -> str:
@@ -124,10 +198,10 @@ def _excerpt(text: str) -> str:
     return words if len(words) <= EXCERPT_LIMIT else words[: EXCERPT_LIMIT - 1].rstrip() + "…"
 
 
-def ask_again(answer: Message, member: User) -> Message:
-    """Queue another answer beside this one. A second click while one is queued gives that one.
+def ask_again(answer: Message, member: User, route: Route | None = None) -> Message:
+    """Queue another answer beside this one, by its own route or by a given one.
 
-    Raises NotAnswerableError, and NoRouteError.
+    A second click while one is queued gives that one. Raises NotAnswerableError, and NoRouteError.
     """
     if not answer.is_answer or answer.parent is None:
         raise NotAnswerableError
@@ -135,8 +209,37 @@ def ask_again(answer: Message, member: User) -> Message:
         waiting = Generation.objects.live().filter(message__parent=answer.parent).first()
         if waiting:
             return waiting.message
-        route = Route.objects.named(answer.generation.route.name if answer.generation.route else "")
-        return _queue(locked, member, answer.parent, route, elsewhere=True)
+        parameters = Parameters.stored(answer.generation.parameters)
+        return _queue(locked, member, answer.parent, route or _its_route(answer), parameters, elsewhere=True)
+
+
+def carry_on(answer: Message, member: User) -> Message:
+    """Let an answer that was broken off go on from its last word. A second click while it does changes nothing.
+
+    Only at the end of what is shown: elsewhere the turns that follow would stand on changed ground.
+    Raises NotAnswerableError, and NoRouteError.
+    """
+    with deed(answer.conversation) as locked:
+        answer.refresh_from_db()
+        if not answer.is_answer:
+            raise NotAnswerableError
+        generation = answer.generation
+        generation.lock()
+        if generation.is_live:
+            return answer
+        if generation.is_whole or not (answer.text or answer.reasoning) or locked.leaf_id != answer.pk:
+            raise NotAnswerableError
+        generation.route, generation.member = _its_route(answer), member
+        generation.queue_again()
+        answer.changed_seq = locked.seq
+        answer.save(update_fields=["changed_seq"])
+        bus.tell_workers()
+        return answer
+
+
+def _its_route(answer: Message) -> Route:
+    """The route that wrote an answer, or the default if it is gone. Raises NoRouteError."""
+    return Route.objects.named(answer.generation.route.name if answer.generation.route else "")
 
 
 def stop(conversation: Conversation) -> None:

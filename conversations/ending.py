@@ -10,9 +10,11 @@ from django.db import transaction
 from django.db.models.functions import Now
 
 from conversations import bus, events
-from conversations.models import Conversation, Generation
+from conversations.models import Conversation, Generation, Message
 
 State = Generation.State
+
+COLUMNS = ["state", "error_code", "error", "epoch", "lease_until", "ended_at", "folded_seq"]
 
 INTERRUPTED = "The answer was interrupted: its worker stopped. What was written is kept."
 
@@ -46,8 +48,10 @@ def end(generation: Generation, outcome: Outcome, *, may: Callable[[Generation],
 
 
 def _fold(generation: Generation, conversation: Conversation) -> None:
-    message = generation.message
-    message.text, message.reasoning = events.text_of(generation)
+    message = Message.objects.get(pk=generation.message_id)  # its words as of now, with the lock held
+    text, reasoning, generation.folded_seq = events.beyond(generation)
+    message.text += text
+    message.reasoning += reasoning
     message.changed_seq = conversation.step()
     message.save(update_fields=["text", "reasoning", "changed_seq"])
 
@@ -61,9 +65,7 @@ def _close(generation: Generation, outcome: Outcome) -> None:
     generation.ended_at = Now()  # the database's clock
     for name, value in outcome.facts.items():
         setattr(generation, name, value)
-    generation.save(
-        update_fields=["state", "error_code", "error", "epoch", "lease_until", "ended_at", *outcome.facts.keys()]
-    )
+    generation.save(update_fields=[*COLUMNS, *outcome.facts])
 
 
 def reap(limit: int = 50) -> int:

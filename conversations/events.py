@@ -87,9 +87,10 @@ def since(places: Mapping[UUID, int]) -> list[Event]:
         return [Event(row[0], row[1], row[2], Chunk.Kind(row[3]), row[4]) for row in cursor.fetchall()]
 
 
-def text_of(generation: Generation) -> tuple[str, str]:
-    """What the log holds of an answer: its text and its reasoning."""
-    rows = Chunk.objects.filter(generation_id=generation.pk).order_by("seq").values_list("kind", "text")
-    text = "".join(piece for kind, piece in rows if kind == Chunk.Kind.TEXT)
-    reasoning = "".join(piece for kind, piece in rows if kind == Chunk.Kind.REASONING)
-    return text, reasoning
+def beyond(generation: Generation) -> tuple[str, str, int]:
+    """What the log holds of an answer beyond what stands in its message: text, reasoning, and where the log ends."""
+    new = Chunk.objects.filter(generation_id=generation.pk, seq__gt=generation.folded_seq)
+    rows = list(new.order_by("seq").values_list("seq", "kind", "text"))
+    text = "".join(piece for _, kind, piece in rows if kind == Chunk.Kind.TEXT)
+    reasoning = "".join(piece for _, kind, piece in rows if kind == Chunk.Kind.REASONING)
+    return text, reasoning, rows[-1][0] if rows else generation.folded_seq

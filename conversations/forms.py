@@ -1,14 +1,28 @@
-"""What people may type, checked where they typed it."""
+"""What people may type and set, checked where they typed it."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
 from uuid import uuid4
 
 from django import forms
 from django.conf import settings
+from django.forms.boundfield import BoundField
 
-from catalog.models import Route
+from catalog.models import NoRouteError, Route
+from conversations import attachments
+from conversations.models import Conversation
 from conversations.models.conversation import TITLE_LIMIT
+from conversations.parameters import Parameters
+
+STOPS = 16  # DeepSeek's API reference of 2026-09-18, as the ranges below
+STOP_LENGTH = 100  # characters; ours
+
+# Shown in this order; all but the effort behind "Settings".
+PARAMETERS = ("effort", "format", "temperature", "top_p", "max_tokens", "stop")
+# Whether what Auto chooses takes a temperature, nobody knows beforehand. How much to think is a wish for all of them.
+TAKEN_BY_AUTO = frozenset({"effort"})
 
 
 class TypedField(forms.CharField):
@@ -19,11 +33,146 @@ class TypedField(forms.CharField):
         return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
-class QuestionForm(forms.Form):
-    """A question. It carries a key, so that sending it twice asks once."""
+class DecimalField(forms.FloatField):
+    """A number as people write it: the number keys of many a phone have a comma and no point."""
+
+    def to_python(self, value: object) -> float | None:  # type: ignore[override]  # the stubs have an IntegerField's
+        return super().to_python(value.strip().replace(",", ".") if isinstance(value, str) else value)
+
+
+def _typed_number(keys: str) -> forms.TextInput:
+    # Not type="number": that sends nothing at all for what it can't read, and the default would be in force unseen.
+    return forms.TextInput(attrs={"inputmode": keys, "placeholder": "default", "autocomplete": "off"})
+
+
+def _out_of_range(sentence: str) -> dict[str, str]:
+    return dict.fromkeys(("invalid", "min_value", "max_value"), sentence)
+
+
+class ParametersForm(forms.Form):
+    """How a question is to be answered. It has the fields that the chosen model takes, and reads no others: what is not
+    shown does not travel, and nothing of an earlier model stays in force unseen.
+    """
+
+    route = forms.CharField(required=False, max_length=60)
+    effort = forms.ChoiceField(label="Thinking", required=False)
+    format = forms.ChoiceField(label="Answer as", required=False, choices=[("", "Text"), ("json", "JSON")])
+    temperature = DecimalField(
+        label="Temperature",
+        help_text="0 to 2, lower is stricter",
+        required=False,
+        min_value=0,
+        max_value=2,
+        widget=_typed_number("decimal"),
+        error_messages=_out_of_range("The temperature is a number from 0 to 2."),
+    )
+    top_p = DecimalField(
+        label="Top p",
+        help_text="above 0 to 1, lower is stricter",
+        required=False,
+        max_value=1,
+        widget=_typed_number("decimal"),
+        error_messages=_out_of_range("Top p is a number above 0, up to 1."),
+    )
+    max_tokens = forms.IntegerField(label="Longest answer", required=False)
+    stop = TypedField(
+        label="Stop at",
+        help_text=f"one per line, up to {STOPS}; the answer ends before any of them",
+        required=False,
+        strip=False,
+        widget=forms.Textarea(
+            attrs={"rows": 1, "placeholder": "nothing", "maxlength": STOPS * (STOP_LENGTH + 1), "spellcheck": "false"}
+        ),
+    )
+
+    def __init__(self, data: Any = None, *, routes: Sequence[Route], initial: dict[str, Any] | None = None) -> None:
+        super().__init__(data, initial=initial)
+        self.routes = routes
+        self.chosen = _named(routes, self["route"].value())
+        self._fit(self.chosen)
+
+    def _fit(self, route: Route | None) -> None:
+        if route:
+            self.fields["effort"] = _effort_of(route)
+        if route and route.model:
+            self.fields["max_tokens"] = _tokens_up_to(route.model.output_tokens)
+        for name in set(PARAMETERS) - self._taken_by(route):
+            del self.fields[name]
+
+    def _taken_by(self, route: Route | None) -> frozenset[str]:
+        if route is None:
+            return frozenset()
+        if route.model is None:
+            return TAKEN_BY_AUTO
+        taken, typed = route.model.takes(route.effort), self["effort"].value()
+        return route.model.takes(typed) if "effort" in taken and typed in Route.Effort.values else taken
+
+    @property
+    def settings(self) -> list[BoundField]:
+        """The fields behind "Settings"."""
+        return [self[name] for name in PARAMETERS if name in self.fields and name != "effort"]
+
+    @property
+    def has_unfit_settings(self) -> bool:
+        return any(field.errors for field in self.settings)
+
+    def clean_top_p(self) -> float | None:
+        share: float | None = self.cleaned_data["top_p"]
+        if share is not None and share <= 0:
+            raise forms.ValidationError(self.fields["top_p"].error_messages["invalid"])
+        return share
+
+    def clean_stop(self) -> tuple[str, ...]:
+        stops = tuple(line for line in self.cleaned_data["stop"].split("\n") if line.strip())
+        if len(stops) > STOPS:
+            raise forms.ValidationError(f"There may be {STOPS} of them; these are {len(stops)}.")
+        if (longest := max(map(len, stops), default=0)) > STOP_LENGTH:
+            raise forms.ValidationError(f"Each may have {STOP_LENGTH} characters; one of these has {longest}.")
+        return stops
+
+    @property
+    def parameters(self) -> Parameters:
+        """What was set, once the form is valid."""
+        return Parameters(**{name: self.cleaned_data[name] for name in PARAMETERS if name in self.fields})
+
+
+def _named(routes: Sequence[Route], name: str | None) -> Route | None:
+    """The route that was picked; the default if it is gone; None if there is no route at all."""
+    return next((route for route in routes if route.name == name), routes[0] if routes else None)
+
+
+def _effort_of(route: Route) -> forms.ChoiceField:
+    """How much to think. Every choice says what it is about: the list stands beside the models' without a word."""
+    usual = "default" if route.is_auto else f"{route.effort} (default)"
+    return forms.ChoiceField(
+        label="Thinking",
+        required=False,
+        choices=[("", f"Thinking: {usual}"), *((effort, f"Thinking: {effort}") for effort in Route.Effort.values)],
+        error_messages={"invalid_choice": "Choose from the list how much to think."},
+        widget=forms.Select(attrs={"class": "choice"}),
+    )
+
+
+def _tokens_up_to(most: int) -> forms.IntegerField:
+    return forms.IntegerField(
+        label="Longest answer",
+        help_text=f"in tokens, with its thinking; up to {most:,}",
+        required=False,
+        min_value=1,
+        max_value=most,
+        widget=_typed_number("numeric"),
+        error_messages=_out_of_range(f"The longest answer is a whole number of tokens, from 1 to {most:,}."),
+    )
+
+
+class QuestionForm(ParametersForm):
+    """A question, and how it is to be answered. It carries a key, so that sending it twice asks once."""
+
+    # Of its images, which conversations.attachments looks at.
+    most_images, most_bytes = attachments.COUNT_LIMIT, attachments.QUESTION_LIMIT
+    most_image_bytes, image_types = attachments.FILE_LIMIT, attachments.MEDIA_TYPES
 
     key = forms.UUIDField(widget=forms.HiddenInput, error_messages={"required": "Reload the page and send again."})
-    route = forms.CharField(required=False, max_length=60)
     text = TypedField(
         strip=False,
         max_length=settings.QUESTION_LIMIT,
@@ -40,14 +189,31 @@ class QuestionForm(forms.Form):
             raise forms.ValidationError("Type a question first.", code="required")
         return text
 
+    @property
+    def refusals(self) -> list[str]:
+        """What is said beside the question: all that does not stand at a field of the settings."""
+        elsewhere = {field.name for field in self.settings}
+        said = [str(it) for name, errors in self.errors.items() if name not in elsewhere for it in errors]
+        return [*said, "Not sent yet: look at the settings below."] if self.has_unfit_settings else said
+
     def chosen_route(self) -> Route:
         """The route that was picked, or the default. Raises NoRouteError."""
-        return Route.objects.named(self.cleaned_data["route"])
+        if self.chosen is None:
+            raise NoRouteError
+        return self.chosen
 
 
-def fresh_question(text: str = "", route: str = "") -> QuestionForm:
-    """A form that has asked nothing yet."""
-    return QuestionForm(initial={"key": uuid4(), "text": text, "route": route})
+def fresh_question(conversation: Conversation | None = None, text: str = "") -> QuestionForm:
+    """A form that has asked nothing yet, set as the conversation's last question was."""
+    initial: dict[str, Any] = {"key": uuid4(), "text": text}
+    if conversation:
+        initial |= _as_typed(Parameters.stored(conversation.parameters))
+        initial["route"] = conversation.route.name if conversation.route else ""
+    return QuestionForm(routes=Route.objects.offered(), initial=initial)
+
+
+def _as_typed(parameters: Parameters) -> dict[str, Any]:
+    return parameters.to_store() | {"stop": "\n".join(parameters.stop)}
 
 
 class TitleForm(forms.Form):

@@ -63,7 +63,7 @@ class Log:
         self._flushing_since: float | None = None
 
     def open(self, generation: Generation, stop: Callable[[bool], None]) -> None:
-        self._writers[generation.pk] = _Writer(generation.pk, generation.epoch, stop)
+        self._writers[generation.pk] = _Writer(generation.pk, generation.epoch, stop, generation.folded_seq)
 
     def add(self, generation_id: UUID, kind: Chunk.Kind, text: str) -> None:
         """Gather a piece; the next tick writes it."""

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
-from conversations.models import Message
-from conversations.models.message import Path
-from providers.messages import ChatMessage
+from collections.abc import Mapping
+from dataclasses import replace
+from uuid import UUID
 
-CHARACTERS_PER_TOKEN = 3  # a low guess for English, a high one for Chinese; an estimate only, the provider counts
+from catalog.choosing import estimated_tokens
+from conversations.models import Attachment, Message
+from conversations.models.attachment import IMAGE_TOKENS
+from conversations.models.message import Path
+from providers.messages import ChatMessage, Image
+from providers.turns import with_images_in_words
+
+IMAGES, IMAGE_BYTES = 20, 20_000_000  # of a prompt; DeepSeek's docs of 2026-09-18 allow a body of 48 MiB
 SYSTEM = (
     "You are a helpful assistant in a team's chat. Answer in the language of the question, in Markdown. "
     "Write formulas in LaTeX between dollar signs."
@@ -17,23 +24,58 @@ NAMING = (
 )
 
 
-def prompt(question: Message, context_tokens: int, output_tokens: int) -> tuple[ChatMessage, ...]:
-    """The system's words and the path down to `question`; the oldest turns go when the window is too small."""
-    room = max(context_tokens - output_tokens, context_tokens // 4) * CHARACTERS_PER_TOKEN
+def prompt(
+    question: Message,
+    context_tokens: int,
+    output_tokens: int,
+    instructions: str = "",
+    begun: ChatMessage | None = None,
+    *,
+    sees: bool = False,
+) -> tuple[ChatMessage, ...]:
+    """The system's words, the path down to `question`, and what was said of its answer already.
+
+    The oldest turns go when the window is too small; never the question. A model that `sees` is given the newest
+    images; of all others it reads the names.
+    """
+    system = f"{SYSTEM}\n\n{instructions}" if instructions else SYSTEM
+    room = max(context_tokens - output_tokens, context_tokens // 4) - estimated_tokens(system)
+    room -= estimated_tokens(begun.content) if begun else 0
     kept: list[ChatMessage] = []
-    for message in reversed(Path(question.conversation, leaf=question.pk).messages()):
-        room -= len(message.text)
+    path = Path(question.conversation, leaf=question.pk)
+    images = _newest_images(path) if sees else {}
+    for message in reversed(path.messages()):
+        turn = _as_said(message, images)
+        room -= estimated_tokens(turn.content) + IMAGE_TOKENS * len(turn.images)
         if kept and room < 0:
             break
-        kept.append(_as_said(message))
-    return (ChatMessage("system", SYSTEM), *_from_a_question(kept[::-1]))
+        kept.append(turn)
+    # What never changes comes first, so that the provider's prefix cache is of use.
+    turns = (ChatMessage("system", system), *_from_a_question(kept[::-1]))
+    return (*turns, begun) if begun else turns
 
 
-def _as_said(message: Message) -> ChatMessage:
+def _newest_images(path: Path) -> dict[UUID, Image]:
+    rows = Attachment.objects.in_bulk(Attachment.objects.newest_within(IMAGES, IMAGE_BYTES, path.ids))
+    return {pk: Image(row.media_type, bytes(row.data), row.name) for pk, row in rows.items()}
+
+
+def _as_said(message: Message, images: Mapping[UUID, Image]) -> ChatMessage:
     if message.is_answer:
         # An empty answer (it failed, or was stopped at once) must not be null, nor leave two questions in a row.
         return ChatMessage("assistant", message.text or "(no answer)", reasoning=message.reasoning)
-    return ChatMessage("user", message.text)
+    attached = message.attachments.all()
+    unseen = tuple(Image(it.media_type, b"", it.name) for it in attached if it.pk not in images)
+    said = with_images_in_words(ChatMessage("user", message.text, images=unseen))
+    return replace(said, images=tuple(images[it.pk] for it in attached if it.pk in images))
+
+
+def shortened(messages: tuple[ChatMessage, ...]) -> tuple[ChatMessage, ...]:
+    """Without the older half of the turns before the question: our estimate was too low. Empty if there are none."""
+    first = next((n for n, it in enumerate(messages) if it.role != "system"), 0)
+    last = max((n for n, it in enumerate(messages) if it.role == "user"), default=0)
+    fewer = _from_a_question(list(messages[first + (last - first + 1) // 2 :]))
+    return (*messages[:first], *fewer) if last > first else ()
 
 
 def _from_a_question(turns: list[ChatMessage]) -> list[ChatMessage]:

@@ -33,16 +33,18 @@ class GrowingAnswer:
 
     def __init__(self, message: Message) -> None:
         self.message = message
-        self.seq = 0  # of the answer's log
+        self.seq = message.generation.folded_seq  # of the answer's log; what stands before that is in the message
         self._reasoning = GrowingText(f"r{message.short_id}")
         self._text = GrowingText(f"t{message.short_id}")
         self._phase: str = message.generation.state
-        self._has_thought = False
+        self._has_thought = bool(message.reasoning)
+        self._reasoning.feed(message.reasoning)
+        self._text.feed(message.text)
 
     def refresh(self, message: Message) -> None:
         """Its row changed: from queued to running, or its place among its siblings."""
         self.message = message
-        if self.seq == 0:
+        if self.seq == message.generation.folded_seq:
             self._phase = message.generation.state
 
     def take(self, event: Event) -> None:
@@ -113,7 +115,7 @@ def _message(shown: Message, phase: str, reasoning: str, text: str) -> SafeStrin
 def growing_answers(messages: Iterable[Message]) -> dict[UUID, GrowingAnswer]:
     """Those of the messages that are being written, each with what its log has said, by generation."""
     growing = {m.generation.pk: GrowingAnswer(m) for m in messages if m.is_answer and m.generation.is_live}
-    for event in events.since(dict.fromkeys(growing, 0)):
+    for event in events.since({pk: answer.seq for pk, answer in growing.items()}):
         growing[event.generation_id].take(event)
     for answer in growing.values():
         answer.settle()

@@ -2,18 +2,21 @@
 
 from django.urls import path
 
-from conversations.views import acting, asking, reading
+from conversations.views import acting, asking, attachments, reading
 
 urlpatterns = [
     path("", reading.index, name="index"),
+    path("parameters/", reading.parameters, name="parameters"),
     path("c/", asking.start, name="start"),
     path("c/<uuid:conversation_id>/", reading.conversation, name="conversation"),
     path("c/<uuid:conversation_id>/news/", reading.news, name="news"),
     path("c/<uuid:conversation_id>/ask/", asking.ask, name="ask"),
+    path("c/<uuid:conversation_id>/i/<uuid:attachment_id>/", attachments.image, name="image"),
     path("c/<uuid:conversation_id>/stop/", acting.stop, name="stop"),
     path("c/<uuid:conversation_id>/rename/", acting.rename, name="rename"),
     path("c/<uuid:conversation_id>/delete/", acting.delete, name="delete"),
     path("c/<uuid:conversation_id>/m/<uuid:message_id>/edit/", asking.edit, name="edit"),
     path("c/<uuid:conversation_id>/m/<uuid:message_id>/again/", acting.again, name="again"),
+    path("c/<uuid:conversation_id>/m/<uuid:message_id>/continue/", acting.carry_on, name="continue"),
     path("c/<uuid:conversation_id>/m/<uuid:message_id>/show/", acting.show, name="show"),
 ]

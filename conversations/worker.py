@@ -44,6 +44,7 @@ class Worker:
         if self._leaving.is_set():
             self._hand_back()
         self._leaving.set()
+        logger.info("worker %s claims nothing more", self.name)
         self._wake.set()
 
     async def run(self) -> None:

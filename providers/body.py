@@ -2,55 +2,62 @@
 
 import asyncio
 import contextlib
-import json
 
 import aiohttp
 import httpx
 
 from providers.errors import CutError, MalformedStreamError, OverloadedError, ProviderError
-from providers.messages import Secret
-from providers.refusals import complaint_in_stream
 
 # httpx-aiohttp translates most of aiohttp's errors, not all.
 TROUBLE = (httpx.TransportError, httpx.DecodingError, aiohttp.ClientError, OSError)
 BYTES_OF_COMPLAINT = 64 * 1024
+BYTES_OF_DOCUMENT = 8 * 1024 * 1024
 SECONDS_FOR_COMPLAINT = 10.0
 SECONDS_FOR_LAST_BYTES = 0.1
 
 
 class Body:
-    """Reads an answer piece by piece. Keeps the beginning until the first event, in case it is a complaint."""
+    """Reads an answer piece by piece. Keeps the beginning until the first event, in case there is none.
+
+    A body that begins with a bracket is a JSON document: a complaint, or a whole answer from a server that does not
+    stream. No line of an event stream begins like that.
+    """
 
     def __init__(self, response: httpx.Response, trace_id: str) -> None:
         self._pieces = response.aiter_bytes()
         self._trace_id = trace_id
-        self._beginning = b""
+        self._beginning = bytearray()
         self._is_stream = False
 
+    @property
+    def is_document(self) -> bool:
+        return self._beginning.startswith((b"{", b"[", b"\xef\xbb\xbf{"))
+
     async def read(self) -> bytes:
-        """The next piece; nothing at the proper end. Raises CutError when the connection broke."""
+        """The next piece; nothing at the proper end.
+
+        Raises CutError when the connection broke, MalformedStreamError when a document outgrows eight mebibytes.
+        """
         piece = None
         with contextlib.suppress(*TROUBLE):
             piece = await anext(self._pieces, b"")
         if piece is None:
             raise CutError(trace_id=self._trace_id)
-        if not self._is_stream and len(self._beginning) < BYTES_OF_COMPLAINT:
-            self._beginning += piece
+        if not self._is_stream:
+            self._keep(piece)
         return piece
 
     def is_stream(self) -> None:
         """The first event came."""
-        self._is_stream, self._beginning = True, b""
+        self._is_stream, self._beginning = True, bytearray()
 
-    def ended(self, key: Secret) -> ProviderError:
-        """What it means that the body ended before the answer did."""
-        lines = [line for line in self._beginning.splitlines() if line.strip() and not line.startswith(b":")]
+    def ended(self) -> ProviderError:
+        """What it means that the body ended before the answer did, and was no document."""
         if self._is_stream:
             return CutError(trace_id=self._trace_id)
+        lines = [line for line in self._beginning.splitlines() if line.strip() and not line.startswith(b":")]
         # DeepSeek keeps a queued request alive with blank lines or comments, and gives up after ten minutes.
-        if not lines:
-            return OverloadedError(trace_id=self._trace_id)
-        return self._complaint(key)
+        return MalformedStreamError(trace_id=self._trace_id) if lines else OverloadedError(trace_id=self._trace_id)
 
     async def complaint(self) -> bytes:
         """The body of a refusal, as far as it comes."""
@@ -58,7 +65,11 @@ class Body:
             async with asyncio.timeout(SECONDS_FOR_COMPLAINT):
                 while len(self._beginning) < BYTES_OF_COMPLAINT and await self.read():
                     pass
-        return self._beginning[:BYTES_OF_COMPLAINT]
+        return bytes(self._beginning[:BYTES_OF_COMPLAINT])
+
+    def document(self) -> str:
+        """What was read, once it has ended."""
+        return self._beginning.decode("utf-8-sig", errors="replace")
 
     async def last_bytes(self) -> None:
         """Read the end of the chunked encoding, so that the connection can serve the next question."""
@@ -67,11 +78,11 @@ class Body:
                 while await self.read():
                     pass
 
-    def _complaint(self, key: Secret) -> ProviderError:
-        try:
-            found = json.loads(self._beginning)
-        except (ValueError, RecursionError):
-            found = None
-        if isinstance(found, dict) and "choices" not in found:
-            return complaint_in_stream(found.get("error") or found, key, self._trace_id)
-        return MalformedStreamError(trace_id=self._trace_id)
+    def _keep(self, piece: bytes) -> None:
+        # Blank lines before a document keep it alive while its request is queued.
+        self._beginning += piece if self._beginning else piece.lstrip()
+        if self.is_document:
+            if len(self._beginning) > BYTES_OF_DOCUMENT:
+                raise MalformedStreamError(trace_id=self._trace_id)
+        elif len(self._beginning) > BYTES_OF_COMPLAINT:
+            del self._beginning[BYTES_OF_COMPLAINT:]

@@ -5,55 +5,86 @@ import contextlib
 import urllib.request
 from collections.abc import AsyncGenerator, AsyncIterator, Generator
 from functools import partial
+from itertools import chain
 from typing import Self
 
 import aiohttp
 import httpx
 from httpx_aiohttp import AiohttpTransport
 
-from providers.body import TROUBLE, Body
+from providers.body import Body
 from providers.deltas import Delta
-from providers.dialects import DIALECTS, Dialect, request_body
-from providers.errors import AuthenticationError, ConnectionFailedError, ProviderError
-from providers.messages import ChatRequest, Clocks, Endpoint, Secret
+from providers.dialects import DIALECTS
+from providers.errors import ConnectionFailedError, InvalidRequestError, ProviderError
+from providers.messages import ChatRequest, Clocks, Endpoint, FillRequest, Secret
 from providers.reading import Reader
-from providers.refusals import refusal, trace_id
-from providers.sse import Decoder
+from providers.requests import fill_body, fill_path, path_of, request_body
+from providers.resolving import PublicResolver
+from providers.sending import answered, question
+from providers.sse import Decoder, Event
 from providers.watch import Watch
 
 LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 
 
-async def stream(
+def stream(
     endpoint: Endpoint,
     request: ChatRequest,
     *,
     clocks: Clocks = Clocks(),  # noqa: B008  (frozen)
     clients: "Clients",
 ) -> AsyncGenerator[Delta]:
-    """Ask, and yield the answer as it comes: Started, Text and Reasoning, Usage if it was sent, Finished.
+    """Ask, and yield the answer as it comes: the order is that of providers.deltas.
 
     Raises a ProviderError, also after some deltas. Waits for its turn first when the endpoint is busy; the clocks
     start after that. Cancelling the task, or closing the generator (contextlib.aclosing), hangs up at once.
+    An answer that the server did not stream comes as if it had, in large pieces.
     """
-    async with clients.turn(endpoint) as http, _answered(http, endpoint, request, clocks) as (body, watch, reader):
+    return _ask(endpoint, request, clocks, clients)
+
+
+def fill(
+    endpoint: Endpoint,
+    request: FillRequest,
+    *,
+    clocks: Clocks = Clocks(),  # noqa: B008  (frozen)
+    clients: "Clients",
+) -> AsyncGenerator[Delta]:
+    """Ask for what belongs in a hole, as `stream` does. Nothing may belong there, and is no error.
+
+    Raises InvalidRequestError at once where the server fills no holes.
+    """
+    if not fill_path(DIALECTS[endpoint.dialect]):
+        raise InvalidRequestError("This provider does not fill in the middle of a text.")
+    return _ask(endpoint, request, clocks, clients)
+
+
+async def _ask(
+    endpoint: Endpoint, request: ChatRequest | FillRequest, clocks: Clocks, clients: "Clients"
+) -> AsyncGenerator[Delta]:
+    async with clients.turn(endpoint) as http, _asked(http, endpoint, request, clocks) as (body, watch, reader):
         decoder = Decoder()
+        received, events = b"", list[Event]()
         broken: ProviderError | None = None
         while not (reader.done or broken):
             try:
                 received = await watch.wait(body.read())
-                events = decoder.feed(received)
+                events = [] if body.is_document else decoder.feed(received)
             except ProviderError as error:
                 broken = error
                 break
-            for event in events:
-                for delta in reader.take(event):
-                    yield delta
+            for delta in chain.from_iterable(map(reader.take, events)):
+                yield delta
             if events:
                 body.is_stream()
                 watch.heard(finished=reader.finished)
+            elif not received and body.is_document:
+                for delta in reader.take_whole(body.document()):
+                    yield delta
             elif not received:
-                broken = body.ended(endpoint.api_key)
+                broken = body.ended()
+        # An error report shows all variables, and the provider may have echoed the key.
+        received, events = b"", []
         for delta in reader.end(broken):
             yield delta
         await body.last_bytes()
@@ -83,24 +114,32 @@ class Clients:
     async def turn(self, endpoint: Endpoint) -> AsyncIterator[httpx.AsyncClient]:
         """The client, once fewer than `endpoint.concurrency` of our answers are running there."""
         async with self._turns.setdefault(endpoint, asyncio.Semaphore(endpoint.concurrency)):
-            if endpoint not in self._clients:
-                try:
-                    self._clients[endpoint] = self._connect(endpoint)
-                except httpx.InvalidURL:
-                    raise ConnectionFailedError from None
-            yield self._clients[endpoint]
+            yield self.of(endpoint)
+
+    def of(self, endpoint: Endpoint) -> httpx.AsyncClient:
+        """The client, for a request that is no answer and waits for none."""
+        if endpoint not in self._clients:
+            try:
+                self._clients[endpoint] = self._connect(endpoint)
+            except httpx.InvalidURL:
+                raise ConnectionFailedError from None
+        return self._clients[endpoint]
 
     def _connect(self, endpoint: Endpoint) -> httpx.AsyncClient:
         url = httpx.URL(endpoint.base_url)
-        session = partial(self._session, keep_alive=url.scheme == "https")
-        transport = AiohttpTransport(verify=self._tls, client=session, proxy=_proxy_for(url))
+        proxy = _proxy_for(url)
+        # A proxy looks names up itself, and its own may well be private.
+        public_only = endpoint.public_only and proxy is None
+        session = partial(self._session, keep_alive=url.scheme == "https", public_only=public_only)
+        transport = AiohttpTransport(verify=self._tls, client=session, proxy=proxy)
         return httpx.AsyncClient(base_url=url, auth=Bearer(endpoint.api_key), transport=transport)
 
-    def _session(self, *, keep_alive: bool) -> aiohttp.ClientSession:
+    def _session(self, *, keep_alive: bool, public_only: bool) -> aiohttp.ClientSession:
         # The semaphore is the limit. aiohttp's own would let the 101st stream wait without a word.
         # Connections are kept where they are dear. llama.cpp's server promises to keep one and closes it after the
         # answer: every second question was lost on it.
-        connector = aiohttp.TCPConnector(limit=0, ssl=self._tls, force_close=not keep_alive)
+        resolver = PublicResolver() if public_only else None
+        connector = aiohttp.TCPConnector(limit=0, ssl=self._tls, force_close=not keep_alive, resolver=resolver)
         # No cookies: a firewall's cookie must not tie our members together.
         return aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar())
 
@@ -126,42 +165,22 @@ class Bearer(httpx.Auth):
 
 
 @contextlib.asynccontextmanager
-async def _answered(
-    http: httpx.AsyncClient, endpoint: Endpoint, request: ChatRequest, clocks: Clocks
+async def _asked(
+    http: httpx.AsyncClient, endpoint: Endpoint, request: ChatRequest | FillRequest, clocks: Clocks
 ) -> AsyncIterator[tuple[Body, Watch, Reader]]:
     """Send the question and wait for a 200; raises what anything else means."""
-    dialect, key = DIALECTS[endpoint.dialect], endpoint.api_key
-    question = _question(http, dialect, request, clocks)
+    key = endpoint.api_key
     with Watch(clocks) as watch:
-        response = await watch.wait(_send(http, question, key))
-        try:
-            trace = trace_id(response.headers)
-            body = Body(response, trace)
-            if response.status_code != httpx.codes.OK:
-                raise refusal(response.status_code, response.headers, await body.complaint(), key)
-            yield body, watch, Reader(dialect, key, trace, starts_thinking=request.starts_thinking)
-        finally:
-            await response.aclose()
+        async with answered(http, _question(http, endpoint, request, clocks), key, watch) as (body, trace):
+            yield body, watch, Reader(DIALECTS[endpoint.dialect], key, trace, request)
 
 
-# Below, nothing is raised where a local variable or a chained exception holds the key or the prompt: an error report
-# shows both.
-
-
-def _question(http: httpx.AsyncClient, dialect: Dialect, request: ChatRequest, clocks: Clocks) -> httpx.Request:
-    headers = {"Content-Type": "application/json", "Accept": "text/event-stream", "Accept-Encoding": "identity"}
-    # Reading has our own clocks; "pool" is what bounds aiohttp's name look-up and connection together.
-    patience = httpx.Timeout(None, connect=clocks.connect, pool=clocks.connect)
-    with contextlib.suppress(httpx.InvalidURL):
-        return http.build_request(
-            "POST", dialect.path, content=request_body(dialect, request), headers=headers, timeout=patience
-        )
-    raise ConnectionFailedError
-
-
-async def _send(http: httpx.AsyncClient, question: httpx.Request, key: Secret) -> httpx.Response:
-    if not (key.reveal().isascii() and key.reveal().isprintable()):
-        raise AuthenticationError
-    with contextlib.suppress(*TROUBLE):
-        return await http.send(question, stream=True)
-    raise ConnectionFailedError
+def _question(
+    http: httpx.AsyncClient, endpoint: Endpoint, request: ChatRequest | FillRequest, clocks: Clocks
+) -> httpx.Request | None:
+    dialect = DIALECTS[endpoint.dialect]
+    if isinstance(request, ChatRequest):
+        path, content = path_of(dialect, request), request_body(dialect, request)
+    else:
+        path, content = fill_path(dialect), fill_body(dialect, request)
+    return question(http, "POST", dialect.url(endpoint.base_url, path), clocks, content)

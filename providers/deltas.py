@@ -36,7 +36,7 @@ class ToolCallBegun:
 
 @dataclass(frozen=True, slots=True)
 class ToolCall:
-    """A whole call. `arguments` is the JSON text as it came.
+    """A whole call. `arguments` is the JSON text as it came, or {} where none came.
 
     `problem` says in words why it must not be carried out (no JSON, no object, a tool we never offered, cut off): it
     is what the model is told as the call's result, so that it can do better.

@@ -6,6 +6,13 @@
     │   ├── AccessDeniedError        403
     │   ├── BalanceEmptyError        402
     │   ├── InvalidRequestError      400, 404, 422 …: shows the provider's own words, scrubbed
+    │   │   ├── ReasoningReplayError     those that providers.repairs knows how to ask otherwise
+    │   │   ├── ToolChoiceRefusedError
+    │   │   ├── FormatRefusedError
+    │   │   ├── ImagesRefusedError
+    │   │   ├── OutputCapRefusedError
+    │   │   ├── PrefixRefusedError
+    │   │   └── ParameterRefusedError
     │   ├── ContextTooLongError
     │   └── ContentRefusedError
     ├── UnavailableError             nothing wrong with the question: trying again can help
@@ -17,9 +24,12 @@
         ├── CutError                 the stream ended before the answer did
         ├── StalledError             one of our clocks ran out
         ├── EmptyAnswerError         it finished without a word
+        ├── LeakedMarkupError        it called a tool in its own markup, in the middle of the text
+        ├── NoObjectError            it was asked for JSON three times, and never wrote what was asked for
         └── MalformedStreamError     not the protocol we speak
 
-`retryable` says if trying again can help, `code` is stable and fit for a database, `sentence` is for the person.
+`retryable` says if trying again can help, `is_fatal` that nobody's question will be answered there until an
+administrator acts, `code` is stable and fit for a database, `sentence` is for the person.
 No sentence holds a key; `str()` and `repr()` show nothing but the sentence.
 """
 
@@ -31,6 +41,7 @@ Clock = Literal["first_event", "idle", "total"]
 class ProviderError(Exception):
     code = "provider_error"
     retryable = False
+    is_fatal = False
     sentence = "The provider could not answer."
 
     def __init__(
@@ -55,22 +66,68 @@ class RefusedError(ProviderError):
 
 class AuthenticationError(RefusedError):
     code = "authentication"
+    is_fatal = True
     sentence = "The provider did not accept our API key. An administrator needs to check it."
 
 
 class AccessDeniedError(RefusedError):
+    """Not fatal: a key may lack one model of many, and a firewall may dislike one question."""
+
     code = "access_denied"
     sentence = "The provider denied us access. An administrator needs to look at it."
 
 
 class BalanceEmptyError(RefusedError):
     code = "balance_empty"
+    is_fatal = True
     sentence = "The balance at the provider is used up. An administrator needs to top it up."
 
 
 class InvalidRequestError(RefusedError):
     code = "invalid_request"
     sentence = "The provider could not accept the request."
+
+
+class ReasoningReplayError(InvalidRequestError):
+    """The reasoning of earlier turns is missing, or is there and must not be."""
+
+    code = "reasoning_replay"
+    sentence = "The provider could not accept what the model had thought in earlier answers."
+
+
+class ToolChoiceRefusedError(InvalidRequestError):
+    code = "tool_choice_refused"
+    sentence = "The model cannot be made to use a tool in this way."
+
+
+class FormatRefusedError(InvalidRequestError):
+    code = "format_refused"
+    sentence = "The model has no JSON mode."
+
+
+class ImagesRefusedError(InvalidRequestError):
+    code = "images_refused"
+    sentence = "The model cannot look at images."
+
+
+class OutputCapRefusedError(InvalidRequestError):
+    """`limit`: how many tokens an answer may have, if the provider said it."""
+
+    code = "output_cap_refused"
+    sentence = "The model cannot write an answer that long."
+    limit: int | None = None
+
+
+class PrefixRefusedError(InvalidRequestError):
+    code = "prefix_refused"
+    sentence = "The model cannot go on from the middle of an answer."
+
+
+class ParameterRefusedError(InvalidRequestError):
+    """`parameter`: the field of the body that the server does not know, or not with this value."""
+
+    code = "parameter_refused"
+    parameter: str = ""
 
 
 class ContextTooLongError(RefusedError):
@@ -142,6 +199,17 @@ class StalledError(BrokenAnswerError):
 class EmptyAnswerError(BrokenAnswerError):
     code = "empty_answer"
     sentence = "The model finished without saying anything."
+
+
+class LeakedMarkupError(BrokenAnswerError):
+    code = "leaked_markup"
+    sentence = "The model tried to use a tool and got it wrong."
+
+
+class NoObjectError(BrokenAnswerError):
+    code = "no_object"
+    retryable = False
+    sentence = "The model did not answer in the form that it was asked for."
 
 
 class MalformedStreamError(BrokenAnswerError):

@@ -21,3 +21,9 @@ class Mender:
     def flush(self) -> str:
         rest, self._half = "\ufffd" if self._half else "", ""
         return rest
+
+
+def mended(text: str) -> str:
+    """The same for a text that is whole."""
+    mender = Mender()
+    return mender.mend(text) + mender.flush()

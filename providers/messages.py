@@ -1,5 +1,6 @@
 """What we send: who said what, to which model, where it lives, and how long we are willing to wait."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -93,12 +94,20 @@ class ChatMessage:
 
 @dataclass(frozen=True, slots=True)
 class Tool:
-    """A function that a model may call. `parameters` is a JSON schema; `strict` asks the provider to keep to it."""
+    """A function that a model may call. `parameters` is a JSON schema; `strict` asks the provider to keep to it.
+
+    Raises ValueError for a name that a provider would refuse: letters, digits, _ and -, at most 64 (OpenAI's limit;
+    DeepSeek allows 128).
+    """
 
     name: str
     description: str
     parameters: Mapping[str, Any] = field(default_factory=dict, hash=False)
     strict: bool = False
+
+    def __post_init__(self) -> None:
+        if not re.fullmatch(r"[A-Za-z0-9_-]{1,64}", self.name):
+            raise ValueError(f"No provider would take a tool of the name {self.name!r}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,8 +115,11 @@ class ChatRequest:
     """One question with everything before it.
 
     max_tokens is lowered to output_limit, the model's own. tool_choice is "auto", "none", "required" or a tool's name.
+    Every tool is strict or none is: one that is not takes the strictness from the others.
     logprobs: how many alternatives to report beside each token, 0 to 20; None reports nothing.
     prefix: the last message is the assistant's, and the answer goes on from its last character.
+    refused: what this server has refused of the same question before, by the fields of its body and the codes of its
+    errors: the former are not sent again, the latter are not repaired again. Grown by providers.repairs.
     starts_thinking is for models whose template writes the opening <think> itself, behind servers that leave
     the tags in the text: their answers begin inside the thinking and only ever show </think>.
     """
@@ -127,12 +139,13 @@ class ChatRequest:
     user_id: str = ""
     prefix: bool = False
     abilities: frozenset[Ability] = frozenset(Ability)
+    refused: frozenset[str] = frozenset()
     starts_thinking: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class FillRequest:
-    """Text with a hole in it: the model writes what stands between `before` and `after` (FIM)."""
+    """Text with a hole in it: the model writes what stands between `before` and `after` (FIM), without thinking."""
 
     model: str
     before: str = field(repr=False)
@@ -145,13 +158,17 @@ class FillRequest:
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """A server that speaks one of our dialects. Equal endpoints share a client and a concurrency limit."""
+    """A server that speaks one of our dialects. Equal endpoints share a client and a concurrency limit.
+
+    public_only: its name must not lead into a private network.
+    """
 
     name: str
     dialect: str
     base_url: str
     api_key: Secret = field(default_factory=Secret)
     concurrency: int = 16
+    public_only: bool = False
 
 
 @dataclass(frozen=True, slots=True)

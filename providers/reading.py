@@ -4,46 +4,54 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from providers.deltas import Delta, Finished, Reasoning, Started, Text, Usage
+from providers.deltas import Delta, Finished, Started, ToolCall, Usage
 from providers.dialects import Dialect
 from providers.errors import (
     CutError,
     EmptyAnswerError,
+    LeakedMarkupError,
     MalformedStreamError,
     OverloadedError,
     ProviderError,
     ServerFaultError,
 )
-from providers.mending import Mender
-from providers.messages import Secret
+from providers.logprobs import logprobs
+from providers.markup import leaks_in
+from providers.messages import ChatRequest, FillRequest, Secret
 from providers.refusals import complaint_in_stream
+from providers.speech import Speech
 from providers.sse import Event
-from providers.think_tags import ThinkTags
+from providers.token_counts import believable_usage
+from providers.tool_calls import ToolCalls
 
 BAD_EVENTS_FORGIVEN = 20
-MOST_TOKENS = 10_000_000
-FINISHES = {"stop", "length", "content_filter", "tool_calls", "function_call"}
+ENDS = ("", "stop", "tool_calls", "function_call")  # the model had said what it had to say
+CUTS = ("length", "content_filter")
 FAILURES: dict[str, type[ProviderError]] = {"insufficient_system_resource": OverloadedError, "error": ServerFaultError}
 
 
 class Reader:
     """Turns events into deltas.
 
-    Call `take` for every event until `done`, then `end` once. `take` never raises: what went wrong is raised by
-    `end`, after everything that was understood has been handed out.
+    Call `take` for every event until `done`, or `take_whole` for a document, then `end` once. Taking never raises:
+    what went wrong is raised by `end`, after everything that was understood has been handed out. The question says
+    what its answer may hold.
     """
 
-    def __init__(self, dialect: Dialect, key: Secret, trace_id: str, *, starts_thinking: bool = False) -> None:
+    def __init__(
+        self, dialect: Dialect, key: Secret, trace_id: str, question: ChatRequest | FillRequest | None = None
+    ) -> None:
         self._fields = dialect.reasoning_fields
         self._key = key
         self._trace_id = trace_id
-        self._tags = ThinkTags(starts_thinking=starts_thinking) if dialect.think_tags or starts_thinking else None
-        self._text_mender, self._reasoning_mender = Mender(), Mender()
+        self._speech = Speech(dialect, question)
+        self._calls = ToolCalls([tool.name for tool in question.tools] if isinstance(question, ChatRequest) else ())
+        self._may_be_empty = isinstance(question, FillRequest)
         self._usage: Usage | None = None
         self._reason = ""
         self._error: ProviderError | None = None
         self._bad_events = 0
-        self._spoke = False
+        self._is_streamed = False
         self.started = False
         self.done = False
 
@@ -53,85 +61,109 @@ class Reader:
         return bool(self._reason)
 
     def take(self, event: Event) -> list[Delta]:
+        found: list[Delta] = []
         if self.done:
-            return []
+            return found
         if event.data.strip() == "[DONE]":
             self.done = True
-            return []
+            return found
         try:
             chunk = json.loads(event.data)
             if event.name == "error" or (isinstance(chunk, dict) and chunk.get("error")):
                 self._fail_with(chunk)
-                return []
-            return self._understand(chunk)
+            else:
+                self._understand(chunk, found)
         except (ValueError, TypeError, AttributeError, LookupError, RecursionError):
             self._skip(event)
-            return []
+        return found
+
+    def take_whole(self, document: str) -> list[Delta]:
+        """A body that is JSON from its beginning to its end: an answer that was not streamed, or a complaint."""
+        found: list[Delta] = []
+        try:
+            answer = json.loads(document)
+            if answer.get("error") or not answer.get("choices"):
+                self._fail_with(answer)
+            else:
+                self._understand(answer, found)
+        except (ValueError, TypeError, AttributeError, LookupError, RecursionError):
+            self._error = MalformedStreamError()
+        self.done = True
+        return found
 
     def end(self, broken: ProviderError | None = None) -> Iterator[Delta]:
-        """What was held back, the usage, and then either Finished or the error; `broken` is how reading ended."""
-        yield from self._held_back()
+        """What was held back, the calls, the usage, and then either Finished or the error.
+
+        `broken` is how reading ended. An answer that ends in an error has no calls: none of them may be carried out.
+        """
+        yield from self._speech.flush()
+        calls = self._calls.whole(cut_off=self._reason in CUTS)
+        error = self._error or (None if self.finished else broken) or self._fault(calls)
+        yield from calls if error is None else ()
         if self._usage:
             yield self._usage
-        yield self._verdict(broken)
+        if error:
+            error.trace_id = self._trace_id
+            raise error
+        # Who has called a tool waits for its result, whatever reason was given (Ollama and some vLLM say "stop").
+        reason = self._reason if self._reason in CUTS else "tool_calls" if calls else "stop"
+        yield Finished(reason, assumed=not self.finished)
 
-    def _understand(self, chunk: dict[str, Any]) -> list[Delta]:
-        found: list[Delta] = []
-        if not self.started:
+    def _understand(self, chunk: dict[str, Any], found: list[Delta]) -> None:
+        choices = chunk.get("choices")
+        # Azure begins with a chunk that has neither.
+        if not self.started and (choices or chunk.get("model")):
             self.started = True
             found.append(Started(_string(chunk, "model"), _string(chunk, "system_fingerprint"), self._trace_id))
         # Usage rides on the finish chunk, on one without choices, or on every chunk with running totals.
         if usage := chunk.get("usage"):
             self._usage = believable_usage(usage) or self._usage
-        if choices := chunk.get("choices"):
+        if choices:
             self._choose(choices[0], found)
-        return found
+        elif chunk.get("object") == "error":  # older vLLM
+            self._fail_with(chunk)
 
     def _choose(self, choice: dict[str, Any], found: list[Delta]) -> None:
         if delta := choice.get("delta"):
+            self._is_streamed = True
             self._speak(delta, found)
+        elif not self._is_streamed:
+            # A message is a whole answer, which some servers say once more at the end of a stream; a text is the middle
+            # that was asked for.
+            self._speak(choice.get("message") or {"content": choice.get("text")}, found)
+        if (odds := choice.get("logprobs")) and not self._speech.leaked and (understood := logprobs(odds)):
+            found.append(understood)
         if reason := _string(choice, "finish_reason"):
             self._reason = reason
 
     def _speak(self, delta: dict[str, Any], found: list[Delta]) -> None:
-        reasoning = next((text for name in self._fields if (text := _string(delta, name))), "")
-        if reasoning and (reasoning := self._reasoning_mender.mend(reasoning)):
-            # A server that separates the thinking leaves no tags to look for.
-            found += self._stop_looking_for_tags()
-            found.append(Reasoning(reasoning))
-        content = _string(delta, "content")
-        if content and (content := self._text_mender.mend(content)):
-            found += self._tagged(content)
+        for name in self._fields:
+            # Gateways send it twice.
+            if (value := delta.get(name)) and (reasoning := _thought(value)):
+                self._speech.think(reasoning, found)
+                break
+        content = delta.get("content") or delta.get("refusal")
+        if content and isinstance(content, str):
+            self._speech.say(content, found)
+        if calls := delta.get("tool_calls"):
+            found += self._calls.take(calls)
+        elif call := delta.get("function_call"):
+            found += self._calls.take([{"index": 0, "function": call}])
+        if self._speech.is_lost:
+            self._error = EmptyAnswerError("The model went on with nothing but white space, so we stopped reading.")
+            self.done = True
 
-    def _tagged(self, content: str) -> list[Reasoning | Text]:
-        return self._noticed(self._tags.split(content) if self._tags else [Text(content)])
-
-    def _stop_looking_for_tags(self) -> list[Reasoning | Text]:
-        tags, self._tags = self._tags, None
-        return self._noticed(tags.flush()) if tags else []
-
-    def _noticed(self, pieces: list[Reasoning | Text]) -> list[Reasoning | Text]:
-        self._spoke = self._spoke or any(isinstance(piece, Text) and piece.text.strip() for piece in pieces)
-        return pieces
-
-    def _held_back(self) -> Iterator[Delta]:
-        if rest := self._reasoning_mender.flush():
-            yield Reasoning(rest)
-        if rest := self._text_mender.flush():
-            yield from self._tagged(rest)
-        yield from self._stop_looking_for_tags()
-
-    def _verdict(self, broken: ProviderError | None) -> Finished:
-        if error := self._error or (None if self.finished else broken):
-            error.trace_id = self._trace_id
-            raise error
+    def _fault(self, calls: list[ToolCall]) -> ProviderError | None:
+        """What is wrong with an answer that was read to its end."""
         if not (self.finished or self.done):
-            raise CutError(trace_id=self._trace_id)
-        if self.finished and self._reason not in FINISHES:
-            raise FAILURES.get(self._reason, CutError)(trace_id=self._trace_id)
-        if not self._spoke and self._reason in ("", "stop"):
-            raise EmptyAnswerError(trace_id=self._trace_id)
-        return Finished(self._reason or "stop", assumed=not self.finished)
+            return CutError()
+        if self._reason not in ENDS + CUTS:
+            return FAILURES.get(self._reason, CutError)()
+        if self._speech.leaked or (self._speech.may_leak and any(leaks_in(call.arguments) for call in calls)):
+            return LeakedMarkupError()
+        if self._reason in ENDS and not (self._speech.has_words or calls or self._may_be_empty):
+            return EmptyAnswerError()
+        return None
 
     def _fail_with(self, complaint: Any) -> None:
         error = complaint.get("error") or complaint if isinstance(complaint, dict) else complaint
@@ -149,28 +181,12 @@ class Reader:
         return None
 
 
-def believable_usage(sent: object) -> Usage | None:
-    """Token counts that can be charged, or None.
-
-    The rule: the last believable usage of a stream counts and is never added up. When prompt or completion is
-    missing, not a whole number, negative, beyond ten million, or the prompt is zero, the whole usage is not believed
-    and the caller estimates. The details only divide these two sums: what does not fit into its sum is cut to it.
-    """
-    prompt, completion = _count(sent, "prompt_tokens"), _count(sent, "completion_tokens")
-    if not prompt or completion is None:
-        return None
-    hit = _count(sent, "prompt_cache_hit_tokens")
-    if hit is None:
-        hit = _count(sent, "prompt_tokens_details", "cached_tokens") or 0
-    hit = min(hit, prompt)
-    reasoning = min(_count(sent, "completion_tokens_details", "reasoning_tokens") or 0, completion)
-    return Usage(prompt, completion, reasoning, cache_hit=hit, cache_miss=prompt - hit)
-
-
-def _count(value: object, *path: str) -> int | None:
-    for name in path:
-        value = value.get(name) if isinstance(value, dict) else None
-    return value if type(value) is int and 0 <= value <= MOST_TOKENS else None
+def _thought(value: object) -> str:
+    """A reasoning field's text; OpenRouter's `reasoning_details` hold it in pieces."""
+    if isinstance(value, list):
+        pieces = [each for each in value if isinstance(each, dict)]
+        return "".join(_string(each, "text") or _string(each, "summary") for each in pieces)
+    return value if isinstance(value, str) else ""
 
 
 def _string(of: dict[str, Any], name: str) -> str:

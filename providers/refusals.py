@@ -7,14 +7,15 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
 
+from providers.complaints import kind_of, output_limit, refused_parameter
 from providers.errors import (
     AccessDeniedError,
     AuthenticationError,
     BalanceEmptyError,
-    ContentRefusedError,
-    ContextTooLongError,
     InvalidRequestError,
+    OutputCapRefusedError,
     OverloadedError,
+    ParameterRefusedError,
     ProviderError,
     RateLimitedError,
     ServerFaultError,
@@ -36,25 +37,8 @@ STATUSES: Mapping[int, type[ProviderError]] = {
     529: OverloadedError,
 }
 
-# Words that say more than a status does. `error.code` does not: DeepSeek sends the same constant with everything.
-WORDS: tuple[tuple[str, type[ProviderError]], ...] = (
-    ("maximum context length", ContextTooLongError),
-    ("context_length_exceeded", ContextTooLongError),
-    ("exceed_context_size", ContextTooLongError),
-    ("context window", ContextTooLongError),
-    ("content exists risk", ContentRefusedError),
-    ("insufficient balance", BalanceEmptyError),
-    ("insufficient_quota", BalanceEmptyError),
-    ("authentication_error", AuthenticationError),
-    ("rate_limit", RateLimitedError),
-    ("rate limit reached", RateLimitedError),
-    ("service_unavailable", OverloadedError),
-    ("overloaded_error", OverloadedError),
-    ("service is too busy", OverloadedError),
-    ("loading model", OverloadedError),
-)
-# A 429 may mean an empty purse; every other status is believed before the words.
-WORDS_DECIDE = {400, 404, 409, 413, 422, 429}
+# A 429 may mean an empty purse, a 403 an indecent question; every other status is believed before the words.
+WORDS_DECIDE = {400, 403, 404, 409, 413, 422, 429}
 
 KEY_LIKE = re.compile(
     r"""
@@ -70,13 +54,10 @@ KEY_LIKE = re.compile(
 def refusal(status: int, headers: Mapping[str, str], body: bytes, key: Secret) -> ProviderError:
     """The error that an HTTP answer other than 200 stands for. Believes no Content-Type."""
     text = body.decode(errors="replace").strip()
-    kind = _kind(status, text)
-    return kind(
-        _sentence(kind, _complaint(text), key),
-        status=status,
-        trace_id=trace_id(headers),
-        retry_after=retry_after(headers.get("retry-after", "")),
-    )
+    error = _error(_kind(status, text), text, key)
+    error.status, error.trace_id = status, trace_id(headers)
+    error.retry_after = retry_after(headers.get("retry-after", ""))
+    return error
 
 
 def complaint_in_stream(error: Any, key: Secret, trace: str) -> ProviderError:
@@ -84,8 +65,10 @@ def complaint_in_stream(error: Any, key: Secret, trace: str) -> ProviderError:
     text = json.dumps({"error": error}, ensure_ascii=False)
     code = str(error.get("code", "")) if isinstance(error, dict) else ""
     status = int(code) if re.fullmatch("[45][0-9]{2}", code) else 500
-    kind = _kind(status, text) if status != 500 else _by_words(text) or ServerFaultError
-    return kind(_sentence(kind, _complaint(text), key), status=200, trace_id=trace)
+    kind = _kind(status, text) if status != 500 else kind_of(text) or ServerFaultError
+    found = _error(kind, text, key)
+    found.status, found.trace_id = 200, trace
+    return found
 
 
 def scrubbed(text: str, key: Secret) -> str:
@@ -116,21 +99,25 @@ def retry_after(value: str, now: datetime | None = None) -> float | None:
 
 
 def _kind(status: int, text: str) -> type[ProviderError]:
-    by_words = _by_words(text) if status in WORDS_DECIDE else None
+    by_words = kind_of(text) if status in WORDS_DECIDE else None
     by_status = STATUSES.get(status) or (ServerFaultError if status >= 500 else InvalidRequestError)
     return by_words or by_status
 
 
-def _by_words(text: str) -> type[ProviderError] | None:
-    lowered = text.lower()
-    return next((kind for words, kind in WORDS if words in lowered), None)
+def _error(kind: type[ProviderError], text: str, key: Secret) -> ProviderError:
+    error = kind(_sentence(kind, _complaint(text), key))
+    if isinstance(error, OutputCapRefusedError):
+        error.limit = output_limit(text.lower())
+    if isinstance(error, ParameterRefusedError):
+        error.parameter = refused_parameter(text.lower())
+    return error
 
 
 def _sentence(kind: type[ProviderError], complaint: str, key: Secret) -> str:
     """Only a request that we could have made better is explained in the provider's own words."""
-    if kind is not InvalidRequestError or not complaint or complaint.startswith("<"):
+    if not issubclass(kind, InvalidRequestError) or not complaint or complaint.startswith("<"):
         return kind.sentence
-    return f"The provider could not accept the request: {scrubbed(complaint, key)}"
+    return f"{kind.sentence.removesuffix('.')}: {scrubbed(complaint, key)}"
 
 
 def _first_words(text: str) -> str:
@@ -144,7 +131,8 @@ def _complaint(text: str) -> str:
         found = json.loads(text)
     except (ValueError, RecursionError):
         return text
-    for name in ("error", "message", "detail", "error_msg"):
+    for name in ("error", "message", "detail", "error_msg", "msg"):
+        found = found[0] if isinstance(found, list) and found else found
         while isinstance(found, dict) and found.get(name):
             found = found[name]
     return found if isinstance(found, str) else ""

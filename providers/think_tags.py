@@ -5,6 +5,7 @@ from enum import Enum, auto
 from providers.deltas import Reasoning, Text
 
 OPENER, CLOSER = "<think>", "</think>"
+MOST_WHITE_SPACE = 100  # characters before the tag; beyond, there is none
 
 
 class Place(Enum):
@@ -26,6 +27,11 @@ class ThinkTags:
         self._held = ""
         self._after_tag = False
 
+    @property
+    def are_over(self) -> bool:
+        """The answer has begun: whatever comes now is text."""
+        return self._place is Place.ANSWER and not self._after_tag
+
     def split(self, text: str) -> list[Reasoning | Text]:
         self._held += text
         if self._place is Place.START:
@@ -42,9 +48,10 @@ class ThinkTags:
 
     def _look_for_opener(self) -> None:
         start = self._held.lstrip()
-        if start.startswith(OPENER):
+        is_lost = len(self._held) - len(start) > MOST_WHITE_SPACE
+        if start.startswith(OPENER) and not is_lost:
             self._held, self._place, self._after_tag = start.removeprefix(OPENER), Place.THINKING, True
-        elif not OPENER.startswith(start):
+        elif is_lost or not OPENER.startswith(start):
             self._place = self._without_opener
 
     def _think(self) -> list[Reasoning | Text]:

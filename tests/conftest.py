@@ -80,7 +80,12 @@ def database_url(transactional_db: None, server_url: str) -> str:
 def process_environment(database_url: str, tmp_path: Path) -> dict[str, str]:
     """What `manage.py web` or `manage.py worker` needs to serve the test database: `Popen(…, env=…)`."""
     ours = {name: value for name, value in os.environ.items() if name != "DJANGO_ALLOW_ASYNC_UNSAFE"}
-    return ours | {"DATABASE_URL": database_url, "SECRET_KEY": settings.SECRET_KEY, "VAR_DIR": str(tmp_path)}
+    return ours | {
+        "DATABASE_URL": database_url,
+        "SECRET_KEY": settings.SECRET_KEY,
+        "VAR_DIR": str(tmp_path),
+        "PRIVATE_PROVIDERS": "127.0.0.1",  # the scripted one
+    }
 
 
 @pytest.fixture(scope="session")

@@ -25,6 +25,10 @@ Scripts are immutable; every method returns a longer one.
     Script.reply(429, headers={"Retry-After": "1"})        any status with any body
     Script.error(402, "Insufficient Balance")              DeepSeek's error shape
     Script().raw(b"data: {}\n\n") / .data({...})           any bytes, any event
+    Script().call(0, "call_0", "get_date", "{", "}")       a tool call in fragments; .fragments({...}, {...}): any
+    Script.whole("Hello", blank_lines=3)                   one JSON body instead of a stream
+    script.in_pieces(1)                                    the same bytes, one HTTP chunk for each
+    script.body()                                          the same bytes, for a test that cuts them itself
 
 A gate is how a test decides when an answer goes on; nobody needs to sleep:
 
@@ -39,12 +43,24 @@ recorded request, else `spoken`: what the first word of the last user message as
 
     !slow 50 800   800 tokens at 50 a second          !stall        one word, then silence
     !cut 5         FIN after 5 tokens                  !reset 5      RST after 5 tokens
+    !length 5      5 tokens, then the limit            !ponder       thinks until the limit, without an answer
     !status 402    that status                         !empty        finishes without a word
     !think         reasoning, then an answer           !code !table !list !demo   Markdown; all take tokens/s
+    !story         STORY, of which !stall, !cut, !reset and !length tell the beginning; takes tokens/s
+    !json          one JSON object                     !markup       a tool call that leaked into the text
+    !tools         calls the first tool it was offered, then tells what the tool said;
+                   `!tools get_date {"zone": "UTC"}` calls that one with these arguments
     anything else  a short friendly answer; requests whose system prompt says "title" get a short title
 
-Every request is recorded: body, headers, when it arrived, what was sent, and when its client hung up
-(`request.wait_closed()` or `await request.closed()`). All times are time.monotonic().
+A request that ends with the assistant's own words (`prefix`) gets what is missing of the same answer and nothing else.
+One that is told in words to continue, or to go on, gets some words again before it, as models do it: those with
+which the instruction ends, or the last three. `logprobs` are sent with
+every token when they were asked for. Fill-in-the-middle (`/completions`) gets the same scripts in its own shape, and
+FILLING by default. GET /models lists what `upstream.offer(...)` was given.
+
+Every completion is recorded: body, headers, when it arrived, what was sent, and when its client hung up
+(`request.wait_closed()` or `await request.closed()`). All times are time.monotonic(). `upstream.listings` has the
+requests for the list of models.
 
 As a process of its own, for browsers and benchmarks: `python -m tests.upstream --port 0 --script "!slow 50 800"`
 prints its base URL. GET /requests there returns what was recorded, as JSON; POST /forget empties it.
@@ -64,7 +80,7 @@ import time
 import traceback
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Self
 
 FINGERPRINT = "fp_9954b31ca7_prod0820_fp8_kvcache_20260402"
@@ -132,6 +148,7 @@ class Event:
     delta: tuple[tuple[str, Any], ...] | None = None
     finish: str | None = None
     usage: tuple[tuple[str, Any], ...] | None = None
+    logprobs: tuple[tuple[str, Any], ...] | None = None
 
 
 @dataclass(frozen=True)
@@ -139,8 +156,11 @@ class Tokens:
     """Text (or reasoning) at so many tokens a second, kept to the schedule however late a single one is."""
 
     texts: tuple[str, ...]
-    per_second: float
+    per_second: float  # 0 sends them all at once
     name: str = "content"
+
+    def events(self) -> Iterator[Event]:
+        return (Event(((self.name, text),)) for text in self.texts)
 
 
 @dataclass(frozen=True)
@@ -168,6 +188,7 @@ class Script:
     """What one answer does, step by step. The head is sent with the first bytes of the body."""
 
     steps: tuple[Step, ...] = ()
+    piece: int = 0  # bytes in one HTTP chunk; 0 sends every step in one
 
     @classmethod
     def text(cls, *texts: str, finish: str = "stop") -> "Script":
@@ -178,6 +199,31 @@ class Script:
     def thought(cls, reasoning: Sequence[str], texts: Sequence[str]) -> "Script":
         """A whole answer that thinks first."""
         return cls().role(reasoning=True).reasoning(*reasoning).text_delta(*texts).finish().done()
+
+    @classmethod
+    def whole(cls, content: str | None, *, blank_lines: int = 0, finish: str = "stop", **message: Any) -> "Script":
+        """The answer as one JSON body, after the blank lines by which DeepSeek keeps a queued request alive.
+
+        Further names are fields of the message: reasoning_content, tool_calls.
+        """
+        value = {
+            "id": "930c60df-bf64-41c9-a88e-3ec75f81e00e",
+            "object": "chat.completion",
+            "created": 1785141045,
+            "model": "deepseek-flash",
+            "choices": [
+                {
+                    "index": 0,
+                    "message": {"role": "assistant", "content": content, **message},
+                    "logprobs": None,
+                    "finish_reason": finish,
+                }
+            ],
+            "usage": {"prompt_tokens": 8, "completion_tokens": 1, "total_tokens": 9, "prompt_cache_hit_tokens": 0},
+            "system_fingerprint": FINGERPRINT,
+        }
+        waiting = cls().head(Content_Type="application/json").raw(b"\n" * blank_lines)
+        return waiting.raw(json.dumps(value, ensure_ascii=False).encode())
 
     @classmethod
     def reply(cls, status: int, body: bytes | str = b"", headers: dict[str, str] | None = None) -> "Script":
@@ -194,10 +240,24 @@ class Script:
         return cls.reply(status, json.dumps({"error": error}), {"Content-Type": "application/json", **names})
 
     def then(self, *steps: Step) -> "Script":
-        return Script(self.steps + steps)
+        return replace(self, steps=self.steps + steps)
 
     def __add__(self, other: "Script") -> "Script":
-        return Script(self.steps + other.steps)
+        return self.then(*other.steps)
+
+    @property
+    def said(self) -> str:
+        """The text of all its deltas."""
+        return "".join(text for step in self.steps for text in _texts(step))
+
+    def in_pieces(self, size: int) -> "Script":
+        """The same, with the body in HTTP chunks of so many bytes, each written for itself."""
+        return replace(self, piece=size)
+
+    def body(self, **asked: Any) -> bytes:
+        """What it sends when this is asked, without waiting for anything."""
+        chunks = Chunks(asked)
+        return b"".join(chunks.of(step) for step in self.steps)
 
     def head(self, status: int = 200, *, chunked: bool = True, **headers: str) -> "Script":
         """Only needed to send the head before anything else, or an unusual one. `Content_Type` sets Content-Type."""
@@ -218,6 +278,26 @@ class Script:
 
     def reasoning(self, *texts: str, name: str = "reasoning_content") -> "Script":
         return self.then(*(Event((("content", None), (name, text))) for text in texts))
+
+    def call(self, index: int, id: str, name: str, *arguments: str) -> "Script":
+        """A tool call as DeepSeek streams it: named first, then its arguments piece by piece."""
+        function = {"name": name, "arguments": ""}
+        begun = self.fragments({"index": index, "id": id, "type": "function", "function": function})
+        return begun.arguments(index, *arguments)
+
+    def arguments(self, index: int, *texts: str) -> "Script":
+        """More of a call's arguments, one chunk each. Taking turns with another index interleaves two calls."""
+        pieces = ({"index": index, "function": {"arguments": text}} for text in texts)
+        return functools.reduce(lambda script, piece: script.fragments(piece), pieces, self)
+
+    def fragments(self, *fragments: dict[str, Any], **delta: Any) -> "Script":
+        """One chunk with these fragments of tool calls exactly as given, and other fields of its delta."""
+        return self.delta(**delta, tool_calls=list(fragments))
+
+    def likely(self, text: str, *tokens: dict[str, Any], name: str = "content") -> "Script":
+        """A delta with the log probabilities of its tokens (see `token`)."""
+        logprobs = {"content": None, "reasoning_content": None, name: list(tokens)}
+        return self.then(Event(((name, text),), logprobs=tuple(logprobs.items())))
 
     def tokens(self, texts: Sequence[str], per_second: float, name: str = "content") -> "Script":
         return self.then(Tokens(tuple(texts), per_second, name))
@@ -264,6 +344,24 @@ class Script:
         return self.then(Stop("stall"))
 
 
+def _texts(step: Step) -> Sequence[str]:
+    match step:
+        case Tokens(texts, _, "content"):
+            return texts
+        case Event(delta) if delta:
+            return [dict(delta).get("content") or ""]
+    return []
+
+
+def token(text: str, logprob: float, **alternatives: float) -> dict[str, Any]:
+    """How likely a token was, and what else might have stood there: an entry of `logprobs.content`."""
+
+    def entry(text: str, logprob: float) -> dict[str, Any]:
+        return {"token": text, "logprob": logprob, "bytes": list(text.encode())}
+
+    return {**entry(text, logprob), "top_logprobs": [entry(*each) for each in alternatives.items()]}
+
+
 @dataclass
 class Recorded:
     """A request and what became of its answer. Times are time.monotonic()."""
@@ -289,6 +387,11 @@ class Recorded:
         return {}
 
     @property
+    def messages(self) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = self.body.get("messages", [])
+        return found
+
+    @property
     def events_sent(self) -> int:
         return len(self.event_times)
 
@@ -299,7 +402,7 @@ class Recorded:
 
     def says(self, role: str) -> str:
         """The last message of this role."""
-        found = [message.get("content") for message in self.body.get("messages", []) if message.get("role") == role]
+        found = [message.get("content") for message in self.messages if message.get("role") == role]
         return found[-1] if found and isinstance(found[-1], str) else ""
 
     def wait_closed(self, seconds: float = WAIT) -> float:
@@ -347,7 +450,8 @@ class Upstream:
         self._chooser: Chooser | None = None
         self._arrived = threading.Condition()
         self._requests: list[Recorded] = []
-        self._count = 0
+        self._listings: list[Recorded] = []
+        self._offered = _listed("deepseek-flash", "deepseek-v4-pro")
         self._loop = asyncio.new_event_loop()
         self._connections: set[Connection] = set()
         self._thread = threading.Thread(target=self._loop.run_forever, name="upstream", daemon=True)
@@ -386,6 +490,16 @@ class Upstream:
         """Ask this function for every request that finds the queue empty. None means the default."""
         self._chooser = chooser
 
+    def offer(self, *models: str, script: Script | None = None) -> None:
+        """What GET /models lists from now on, or how it fails to."""
+        self._offered = script or _listed(*models)
+
+    @property
+    def listings(self) -> list[Recorded]:
+        """Every request for the list of models, oldest first."""
+        with self._arrived:
+            return list(self._listings)
+
     @property
     def requests(self) -> list[Recorded]:
         """Every completion that was asked for, oldest first."""
@@ -396,6 +510,7 @@ class Upstream:
         """Drop what was recorded and what is still queued."""
         with self._arrived:
             self._requests.clear()
+            self._listings.clear()
             self._queue.clear()
 
     def wait_for_request(self, number: int = 1, seconds: float = WAIT) -> Recorded:
@@ -417,7 +532,7 @@ class Upstream:
         self._connections.discard(connection)
 
     def script_for(self, request: Recorded) -> Script:
-        if request.path.endswith("/chat/completions"):
+        if request.path.endswith("/completions"):
             return self._record(request)
         if request.path == "/requests":
             return _json_reply([each.as_json() for each in self.requests])
@@ -425,9 +540,9 @@ class Upstream:
             self.forget()
             return _json_reply({})
         if request.path.endswith("/models"):
-            names = ("deepseek-flash", "deepseek-v4-pro")
-            rows = [{"id": name, "object": "model", "owned_by": "deepseek"} for name in names]
-            return _json_reply({"object": "list", "data": rows})
+            with self._arrived:
+                self._listings.append(request)
+            return self._offered
         return Script.reply(404)
 
     def _record(self, request: Recorded) -> Script:
@@ -519,6 +634,73 @@ class Connection(asyncio.Protocol):
         self.transport.abort()
 
 
+class Chunks:
+    """Writes the steps of one answer as the bytes of its body, in the shape of the path that was asked."""
+
+    def __init__(self, asked: dict[str, Any], path: str = "/chat/completions", number: int = 0) -> None:
+        self._asked = asked
+        self._is_chat = path.endswith("/chat/completions")
+        self._tokens = {"text": 0, "reasoning": 0}
+        envelope = {
+            "id": f"930c60df-bf64-41c9-a88e-{number:012x}",
+            "object": "chat.completion.chunk" if self._is_chat else "text_completion",
+            "created": 1785141045,
+            "model": asked.get("model", "deepseek-flash"),
+            "system_fingerprint": FINGERPRINT,
+        }
+        self._envelope = b"data: " + json.dumps(envelope, separators=(",", ":")).encode()[:-1]
+
+    def of(self, step: Step) -> bytes:
+        match step:
+            case Raw():
+                return step.body
+            case Event():
+                return self.chunk(step)
+            case Tokens():
+                return b"".join(self.chunk(event) for event in step.events())
+        return b""
+
+    def chunk(self, event: Event) -> bytes:
+        usage = json.dumps(None if event.usage is None else self._usage(dict(event.usage)))
+        choices = "" if event.delta is None else self._choice(event, dict(event.delta))
+        return self._envelope + f',"choices":[{choices}],"usage":{usage}}}\n\n'.encode()
+
+    def _choice(self, event: Event, delta: dict[str, Any]) -> str:
+        reasoned = any(delta.get(name) for name in delta if name.startswith("reasoning"))
+        self._tokens["reasoning"] += reasoned
+        self._tokens["text"] += bool(delta.get("content") or delta.get("tool_calls"))
+        said = {"delta": delta} if self._is_chat else {"text": delta.get("content") or ""}
+        logprobs = dict(event.logprobs) if event.logprobs else self._logprobs(delta)
+        return json.dumps({"index": 0, **said, "logprobs": logprobs, "finish_reason": event.finish})
+
+    def _logprobs(self, delta: dict[str, Any]) -> dict[str, Any] | None:
+        """Only for those who asked; every token was as good as certain."""
+        text = delta.get("content")
+        if not text or self._asked.get("logprobs") is not True:
+            return None
+        others = {f"other{number}": -3.0 - number for number in range(self._asked.get("top_logprobs") or 0)}
+        return {"content": [token(text, -0.125, **others)], "reasoning_content": None}
+
+    def _usage(self, counts: dict[str, Any]) -> dict[str, Any]:
+        """Four characters are a token of the prompt, a delta is a token of the answer, nothing was cached."""
+        if "prompt_tokens" in counts or "completion_tokens" in counts:
+            return counts
+        said = sum(len(str(message.get("content"))) for message in self._asked.get("messages", []))
+        prompt, reasoning = counts.get("prompt", max(1, said // 4)), self._tokens["reasoning"]
+        completion = counts.get("completion", self._tokens["text"] + reasoning)
+        hit = counts.get("cache_hit", 0)
+        details = {"completion_tokens_details": {"reasoning_tokens": counts.get("reasoning", reasoning)}}
+        return {
+            "prompt_tokens": prompt,
+            "completion_tokens": completion,
+            "total_tokens": prompt + completion,
+            "prompt_tokens_details": {"cached_tokens": hit},
+            **(details if reasoning or "reasoning" in counts else {}),
+            "prompt_cache_hit_tokens": hit,
+            "prompt_cache_miss_tokens": prompt - hit,
+        }
+
+
 class Player:
     """Plays one script on one connection."""
 
@@ -526,19 +708,12 @@ class Player:
         self._connection = connection
         self._request = request
         self._head: Head | None = None
-        self._tokens = {"content": 0, "reasoning_content": 0}
-        model = request.body.get("model", "deepseek-flash")
-        envelope = {
-            "id": f"930c60df-bf64-41c9-a88e-{id(request) % 16**12:012x}",
-            "object": "chat.completion.chunk",
-            "created": 1785141045,
-            "model": model,
-            "system_fingerprint": FINGERPRINT,
-        }
-        self._envelope = b"data: " + json.dumps(envelope, separators=(",", ":")).encode()[:-1]
+        self._piece = 0
+        self._chunks = Chunks(request.body, request.path, request.number)
 
     async def play(self, script: Script) -> bool:
         """True when the answer ended properly and the connection can be used again."""
+        self._piece = script.piece
         for step in script.steps:
             if isinstance(step, Stop):
                 return await self._stop(step)
@@ -553,7 +728,7 @@ class Player:
             case Raw():
                 await self._send(step.body)
             case Event():
-                await self._send_event(self._chunk(step))
+                await self._send_event(step)
             case Tokens():
                 await self._send_tokens(step)
             case Wait():
@@ -571,54 +746,28 @@ class Player:
     async def _send(self, body: bytes) -> None:
         if self._head is None:
             await self._send_head(Head())
-        if not body:
-            return
         self._request.bytes_sent += len(body)
-        await self._connection.write(self._framed(body))
+        size = self._piece or len(body)
+        for start in range(0, len(body), size or 1):
+            await self._connection.write(self._framed(body[start : start + size]))
+            if self._piece:
+                # The loop goes round once, so that the next piece is a write of its own.
+                await asyncio.sleep(0)
 
     def _framed(self, body: bytes) -> bytes:
         return b"%x\r\n%b\r\n" % (len(body), body) if self._head and self._head.chunked else body
 
-    async def _send_event(self, chunk: bytes) -> None:
+    async def _send_event(self, event: Event) -> None:
         self._request.event_times.append(time.monotonic())
-        await self._send(chunk)
+        await self._send(self._chunks.chunk(event))
 
     async def _send_tokens(self, step: Tokens) -> None:
         begin = time.monotonic()
-        for index, text in enumerate(step.texts):
+        for index, event in enumerate(step.events()):
             late = begin + index / step.per_second - time.monotonic() if step.per_second else 0
             if late > 0:
                 await asyncio.sleep(late)
-            await self._send_event(self._chunk(Event(((step.name, text),))))
-
-    def _chunk(self, event: Event) -> bytes:
-        usage = None if event.usage is None else json.dumps(self._usage(dict(event.usage)))
-        if event.delta is None:
-            return b'%b,"choices":[],"usage":%b}\n\n' % (self._envelope, (usage or "null").encode())
-        delta = dict(event.delta)
-        for name in self._tokens:
-            self._tokens[name] += bool(delta.get(name))
-        choice = f'{{"index":0,"delta":{json.dumps(delta)},"logprobs":null,"finish_reason":{json.dumps(event.finish)}}}'
-        return self._envelope + f',"choices":[{choice}],"usage":{usage or "null"}}}\n\n'.encode()
-
-    def _usage(self, counts: dict[str, Any]) -> dict[str, Any]:
-        """Four characters are a token of the prompt, a delta is a token of the answer, nothing was cached."""
-        if "prompt_tokens" in counts or "completion_tokens" in counts:
-            return counts
-        said = sum(len(str(message.get("content"))) for message in self._request.body.get("messages", []))
-        prompt, reasoning = counts.get("prompt", max(1, said // 4)), self._tokens["reasoning_content"]
-        completion = counts.get("completion", self._tokens["content"] + reasoning)
-        hit = counts.get("cache_hit", 0)
-        details = {"completion_tokens_details": {"reasoning_tokens": counts.get("reasoning", reasoning)}}
-        return {
-            "prompt_tokens": prompt,
-            "completion_tokens": completion,
-            "total_tokens": prompt + completion,
-            "prompt_tokens_details": {"cached_tokens": hit},
-            **(details if reasoning or "reasoning" in counts else {}),
-            "prompt_cache_hit_tokens": hit,
-            "prompt_cache_miss_tokens": prompt - hit,
-        }
+            await self._send_event(event)
 
     async def _end(self) -> None:
         if self._head is None:
@@ -662,6 +811,11 @@ def _count() -> Iterator[int]:
 _numbers = _count()
 
 
+def _listed(*models: str) -> Script:
+    rows = [{"id": name, "object": "model", "owned_by": "deepseek"} for name in models]
+    return _json_reply({"object": "list", "data": rows})
+
+
 def _json_reply(value: Any) -> Script:
     return Script.reply(200, json.dumps(value), {"Content-Type": "application/json"})
 
@@ -671,13 +825,63 @@ def _json_reply(value: Any) -> Script:
 
 def spoken(request: Recorded, default: str = "") -> Script:
     """The script that the last user message asks for."""
+    if not request.path.endswith("/chat/completions"):
+        return Script.text(*tokenized(FILLING))
     if "title" in request.says("system").lower():
         return Script.text("A", " short", " title")
-    said = request.says("user").strip()
+    return _rest(request.messages, default) or _tool_turn(request) or _answer_to(request.says("user"), default)
+
+
+def _answer_to(said: str, default: str) -> Script:
+    said = said.strip()
     word, *arguments = (said if said.startswith("!") else default or said or "hello").split()
     if word.startswith("!") and word[1:] in COMMANDS:
         return COMMANDS[word[1:]](*(float(each) for each in arguments if re.fullmatch(r"\d+(\.\d+)?", each)))
     return Script.text(*tokenized(f"Hello! You said: {said[:200]}"))
+
+
+def _rest(messages: list[dict[str, Any]], default: str) -> Script | None:
+    """What is missing of an answer that is to go on."""
+    nobody: dict[str, Any] = {}
+    *earlier, before, last = [nobody, nobody, *messages]
+    if last.get("role") == "assistant":
+        return _going_on(_answer_to(_question([*earlier, before]), default), str(last.get("content") or ""))
+    told, written = str(last.get("content")), str(before.get("content") or "")
+    if before.get("role") == "assistant" and re.search(r"\b(continue|go on)\b", told, re.IGNORECASE):
+        return _going_on(_answer_to(_question(earlier), default), written, _again(told, written))
+    return None
+
+
+def _again(told: str, written: str) -> str:
+    sizes = range(min(len(told), len(written)), 2, -1)
+    quoted = next((written[-size:] for size in sizes if told.endswith(written[-size:])), "")
+    return quoted or "".join(re.findall(r"\S+\s*", written)[-3:])
+
+
+def _question(messages: list[dict[str, Any]]) -> str:
+    return next((str(each.get("content")) for each in reversed(messages) if each.get("role") == "user"), "")
+
+
+def _going_on(begun: Script, written: str, again: str = "") -> Script:
+    """The rest of the story, or of whatever else begins with what is written, at the pace at which it began."""
+    found = next((text for text in (STORY, begun.said) if text.startswith(written)), f"{written} And so on.")
+    pace = next((step.per_second for step in begun.steps if isinstance(step, Tokens)), 0)
+    return Script().role().tokens(tokenized(again + found[len(written) :]), pace).finish().done()
+
+
+def _tool_turn(request: Recorded) -> Script | None:
+    """`!tools`: the call first; once its result is there, what it says."""
+    said = request.says("user").split(maxsplit=2)
+    if said[:1] != ["!tools"]:
+        return None
+    if request.messages[-1].get("role") == "tool":
+        return Script.text(*tokenized(f"The tool said: {request.says('tool')}"))
+    offered = [tool["function"]["name"] for tool in request.body.get("tools", [])]
+    _, name, arguments = [*said, "", ""][:3]
+    if not (name or offered):
+        return Script.text(*tokenized("I was offered no tools."))
+    calling = Script().role().call(0, f"call_00_{request.number}", name or offered[0], *tokenized(arguments or "{}"))
+    return calling.finish("tool_calls").done()
 
 
 def tokenized(text: str) -> list[str]:
@@ -702,8 +906,13 @@ def _think(per_second: float = 100, *_: float) -> Script:
     return reasoned.tokens(answer, per_second).finish().done()
 
 
+def _ponder(per_second: float = 100, *_: float) -> Script:
+    thoughts = tokenized("The person wants me to think, and I think, and there is no end to it.")
+    return Script().role(reasoning=True).tokens(thoughts, per_second, "reasoning_content").finish("length").done()
+
+
 def _before_the_end(count: float = 5) -> Script:
-    return Script().role().text_delta(*(f"word{index} " for index in range(int(count))))
+    return Script().role().text_delta(*tokenized(STORY)[: int(count)])
 
 
 def _status(status: float = 500, *_: float) -> Script:
@@ -716,6 +925,18 @@ def _status(status: float = 500, *_: float) -> Script:
     message, kind = messages.get(int(status), ("Scripted refusal", "invalid_request_error"))
     return Script.error(int(status), message, kind)
 
+
+STORY = """Once upon a time a fox lived at the edge of a forest. Every morning it walked down to the river, \
+looked at the water, and thought: "Tomorrow I shall cross."
+
+One day the water was low. The fox put one paw in, then another, and the river said nothing at all. 狐狸过了河。 \
+Halfway across it met a heron, who stood on one leg and asked: "Why today?"
+
+"Because yesterday I said tomorrow," the fox answered, and walked on. 🦊 On the far side there was another forest, \
+and at its edge another fox, looking at the water.
+"""
+
+FILLING = "    return sum(numbers) / len(numbers)\n"  # what stands in the middle, whatever is around it
 
 CODE = '''Here is a small program:
 
@@ -738,6 +959,15 @@ TABLE = """| Model | Context | Output per 1M |
 
 Both prices are off-peak.
 """
+
+# A tool call in the model's own notation, which its server should have taken out of the text.
+MARKUP = (
+    "<｜DSML｜tool_calls>\n"
+    '<｜DSML｜invoke name="get_date">\n'
+    '<｜DSML｜parameter name="zone" string="true">UTC</｜DSML｜parameter>\n'
+    "</｜DSML｜invoke>\n"
+    "</｜DSML｜tool_calls>"
+)
 
 LIST = "\n".join(f"{number}. Item number {number} says *something* useful." for number in range(1, 41)) + "\n"
 
@@ -787,6 +1017,10 @@ COMMANDS: dict[str, Callable[..., Script]] = {
     "reset": lambda *count: _before_the_end(*count[:1]).reset(),
     "empty": lambda *_: Script().role().finish().done(),
     "length": lambda *count: _before_the_end(*count[:1]).finish("length").done(),
+    "story": lambda *pace: _markdown(STORY, *pace[:1]),
+    "ponder": _ponder,
+    "json": lambda *_: Script.text(*tokenized('{"answer": 42, "words": ["forty", "two"]}')),
+    "markup": lambda *_: Script.text("Let me look. ", *tokenized(MARKUP)),
     "code": lambda *pace: _markdown(CODE, *pace[:1]),
     "table": lambda *pace: _markdown(TABLE, *pace[:1]),
     "list": lambda *pace: _markdown(LIST, *pace[:1]),

@@ -1,8 +1,9 @@
 """One noun a file, its QuerySet beside it."""
 
+from conversations.models.attachment import Attachment
 from conversations.models.chunk import Chunk
 from conversations.models.conversation import Conversation
 from conversations.models.generation import Generation
 from conversations.models.message import Message
 
-__all__ = ["Chunk", "Conversation", "Generation", "Message"]
+__all__ = ["Attachment", "Chunk", "Conversation", "Generation", "Message"]

@@ -12,6 +12,8 @@ from django.db import models, transaction
 from django.db.models import Q
 from django.db.models.functions import Now
 
+QUEUED_ANEW = ["state", "stop_requested", "is_fallback", "ended_at", "error_code", "error", "finish_reason"]
+
 
 class GenerationQuerySet(models.QuerySet["Generation"]):
     def live(self) -> GenerationQuerySet:
@@ -124,6 +126,19 @@ class Generation(models.Model):
     @property
     def is_live(self) -> bool:
         return self.state in self.LIVE
+
+    @property
+    def is_whole(self) -> bool:
+        """It came to its own end; otherwise it can be continued, if it has any words."""
+        return self.state == self.State.DONE and self.finish_reason != "length"
+
+    def queue_again(self) -> None:
+        """Let a worker go on with it. Saves."""
+        self.state = self.State.QUEUED
+        self.stop_requested = self.is_fallback = False
+        self.ended_at = None
+        self.error_code = self.error = self.finish_reason = ""
+        self.save(update_fields=[*QUEUED_ANEW, "route", "member"])
 
     def lock(self) -> None:
         """Lock the row and read it anew. The conversation's lock comes first.

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 from django.conf import settings
 from django.db import models
 from django.db.models.functions import Now
+
+from conversations.models.attachment import Attachment
 
 if TYPE_CHECKING:
     from conversations.models import Conversation, Generation
@@ -72,6 +75,11 @@ class Message(models.Model):
     def is_answer(self) -> bool:
         return self.role == self.Role.ASSISTANT
 
+    def has_images(self, images: Sequence[Attachment]) -> bool:
+        """Whether its images are these, in this order."""
+        ours = list(self.attachments.all())
+        return len(ours) == len(images) and all(map(Attachment.is_same_image, ours, images))
+
     @property
     def dom_id(self) -> str:
         return f"m-{self.pk}"
@@ -80,6 +88,12 @@ class Message(models.Model):
     def short_id(self) -> str:
         """What the ids of its growing pieces start with: short, because every tick sends it."""
         return self.pk.hex[:8]
+
+
+def find_images(messages: Iterable[Message]) -> None:
+    """Where the images of those that are questions are, without their bytes: one query for all, none for answers."""
+    questions = [message for message in messages if not message.is_answer]
+    models.prefetch_related_objects(questions, models.Prefetch("attachments", Attachment.objects.light()))
 
 
 class Path:
@@ -115,6 +129,7 @@ class Path:
         """The path's messages, or those of them in a set; root first, `place` set on each."""
         rows = Message.objects.all() if among is None else among
         found = {message.pk: message for message in rows.filter(pk__in=self.ids).with_answers()}
+        find_images(found.values())
         return [self._placed(found[pk]) for pk in self.ids if pk in found]
 
     def _placed(self, message: Message) -> Message:

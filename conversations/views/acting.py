@@ -1,4 +1,4 @@
-"""Buttons: stop, answer again, switch branches, rename, delete."""
+"""Buttons: stop, answer again, let an answer go on, switch branches, rename, delete."""
 
 from __future__ import annotations
 
@@ -9,11 +9,14 @@ from django.http import HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_http_methods, require_POST
 
-from catalog.models import NoRouteError
+from catalog.models import NoRouteError, Route
 from conversations import asking
 from conversations.errors import NotAnswerableError
 from conversations.forms import TitleForm
+from conversations.models import Conversation
 from conversations.views.replying import MemberRequest, conversation_of, done, is_htmx, member_only, message_of
+
+NOT_TO_BE_CONTINUED = "Only the last answer can go on, and only if it was broken off after its first words."
 
 
 @require_POST
@@ -27,14 +30,34 @@ def stop(request: MemberRequest, conversation_id: UUID) -> HttpResponse:
 @require_POST
 @member_only
 def again(request: MemberRequest, conversation_id: UUID, message_id: UUID) -> HttpResponse:
+    """By the model that stands in the composer; without script by the answer's own."""
+    answer = message_of(request, conversation_id, message_id)
+    name = request.POST.get("route", "")
+    try:
+        asking.ask_again(answer, request.user, Route.objects.named(name) if name else None)
+    except (NotAnswerableError, NoRouteError) as error:
+        return _impossible(request, answer.conversation, error.sentence)
+    return done(request, answer.conversation)
+
+
+@require_POST
+@member_only
+def carry_on(request: MemberRequest, conversation_id: UUID, message_id: UUID) -> HttpResponse:
     answer = message_of(request, conversation_id, message_id)
     try:
-        asking.ask_again(answer, request.user)
-    except (NotAnswerableError, NoRouteError) as error:
-        if is_htmx(request):
-            return render(request, "conversations/replies.html#sentence", {"sentence": error.sentence}, status=422)
-        messages.error(request, error.sentence)
+        asking.carry_on(answer, request.user)
+    except NotAnswerableError:
+        return _impossible(request, answer.conversation, NOT_TO_BE_CONTINUED)
+    except NoRouteError as error:
+        return _impossible(request, answer.conversation, error.sentence)
     return done(request, answer.conversation)
+
+
+def _impossible(request: MemberRequest, conversation: Conversation, sentence: str) -> HttpResponse:
+    if is_htmx(request):
+        return render(request, "conversations/replies.html#sentence", {"sentence": sentence}, status=422)
+    messages.error(request, sentence)
+    return done(request, conversation)
 
 
 @require_POST

@@ -3,41 +3,38 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from uuid import UUID, uuid4
 
+from django.db import connection
 from django.http import Http404, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.views.decorators.http import require_http_methods, require_POST
 
 from catalog.models import NoRouteError, Route
-from conversations import asking
+from conversations import asking, showing
+from conversations.attachments import UnfitImageError, prepare
 from conversations.errors import KeyReusedError
 from conversations.forms import QuestionForm, fresh_question
-from conversations.models import Conversation, Message
+from conversations.models import Attachment, Conversation, Message
+from conversations.models.message import find_images
 from conversations.views.reading import chat, page
 from conversations.views.replying import MemberRequest, conversation_of, is_htmx, member_only, message_of
 
-type Deed = Callable[[str, UUID, Route], Message]
+type Deed = Callable[..., Message]  # what is left to give: text, key, route; parameters and images by name
 
 
 @require_POST
 @member_only
 def start(request: MemberRequest) -> HttpResponse:
-    def deed(text: str, key: UUID, route: Route) -> Message:
-        return asking.start(request.user, text, key, route)
-
-    return _posted(request, None, deed)
+    return _posted(request, None, partial(asking.start, request.user))
 
 
 @require_POST
 @member_only
 def ask(request: MemberRequest, conversation_id: UUID) -> HttpResponse:
     conversation = conversation_of(request, conversation_id)
-
-    def deed(text: str, key: UUID, route: Route) -> Message:
-        return asking.ask(conversation, request.user, text, key, route)
-
-    return _posted(request, conversation, deed)
+    return _posted(request, conversation, partial(asking.ask, conversation, request.user))
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -46,56 +43,82 @@ def edit(request: MemberRequest, conversation_id: UUID, message_id: UUID) -> Htt
     question = message_of(request, conversation_id, message_id)
     if question.is_answer:
         raise Http404
+    find_images([question])
     conversation = question.conversation
-    if request.method != "POST":
-        form = fresh_question(question.text, conversation.route.name if conversation.route else "")
-        if is_htmx(request):
-            return render(request, "conversations/replies.html#composer", chat(conversation, form, editing=question))
-        return page(request, conversation, form, editing=question)
-
-    def deed(text: str, key: UUID, route: Route) -> Message:
-        return asking.edit(question, request.user, text, key, route)
-
-    return _posted(request, conversation, deed, editing=question)
+    if request.method == "POST":
+        return _posted(request, conversation, partial(asking.edit, question, request.user), editing=question)
+    form = fresh_question(conversation, question.text)
+    if is_htmx(request):
+        return _composer(request, conversation, form, editing=question)
+    return page(request, conversation, form, editing=question)
 
 
 def _posted(
     request: MemberRequest, conversation: Conversation | None, deed: Deed, *, editing: Message | None = None
 ) -> HttpResponse:
-    form = QuestionForm(request.POST)
+    if "reset" in request.POST:
+        return _reset(request, conversation, editing)
+    form = QuestionForm(request.POST, routes=Route.objects.offered())
     if not form.is_valid():
         return _refused(request, conversation, form, editing, status=422)
+    text, key = form.cleaned_data["text"], form.cleaned_data["key"]
     try:
-        question = deed(form.cleaned_data["text"], form.cleaned_data["key"], form.chosen_route())
+        images = _images(request, editing)
+        question = deed(text, key, form.chosen_route(), parameters=form.parameters, images=images)
     except KeyReusedError as error:
         form.add_error(None, error.sentence)
         return _refused(request, conversation, form, editing, status=409)
-    except NoRouteError as error:
+    except (NoRouteError, UnfitImageError) as error:
         form.add_error(None, error.sentence)
         return _refused(request, conversation, form, editing, status=422)
-    return _asked(request, conversation, question, form, was_editing=editing is not None)
+    return _asked(request, conversation, question, was_editing=editing is not None)
+
+
+def _images(request: MemberRequest, editing: Message | None) -> list[Attachment]:
+    """Those of the question in other words that are kept, then what was chosen now. Raises UnfitImageError."""
+    names = request.POST.getlist("kept")
+    kept = [it for it in Attachment.objects.filter(message=editing) if str(it.pk) in names] if editing else []
+    if uploads := request.FILES.getlist("images"):
+        connection.close()  # back to the pool, which has ten: looking at images takes seconds
+    return [*kept, *prepare(uploads, beside=len(kept))]
+
+
+def _reset(request: MemberRequest, conversation: Conversation | None, editing: Message | None) -> HttpResponse:
+    """Without script: the same page, its settings as they are by themselves. Nothing is asked."""
+    kept = {name: request.POST.get(name, "") for name in ("key", "text", "route")}
+    return page(request, conversation, QuestionForm(routes=Route.objects.offered(), initial=kept), editing=editing)
 
 
 def _asked(
-    request: MemberRequest,
-    conversation: Conversation | None,
-    question: Message,
-    form: QuestionForm,
-    *,
-    was_editing: bool,
+    request: MemberRequest, conversation: Conversation | None, question: Message, *, was_editing: bool
 ) -> HttpResponse:
     """The question is posted: a fresh composer, and for a new conversation its page in place of the empty one."""
-    address = question.conversation.get_absolute_url()
+    shown = question.conversation
     if not is_htmx(request):
-        return HttpResponseRedirect(f"{address}#{question.dom_id}", status=303)
-    fresh = fresh_question(route=form.cleaned_data["route"])
+        return HttpResponseRedirect(f"{shown.get_absolute_url()}#{question.dom_id}", status=303)
     if conversation is None:
-        shown = Conversation.objects.get(pk=question.conversation_id)
-        response = render(request, "conversations/replies.html#started", chat(shown, fresh))
-        response["HX-Push-Url"] = address
+        shown = Conversation.objects.get(pk=shown.pk)
+        response = render(request, "conversations/replies.html#started", chat(shown, fresh_question(shown)))
+        response["HX-Push-Url"] = shown.get_absolute_url()
         return response
-    template = "composer" if was_editing else "key_and_refusal"
-    return render(request, f"conversations/replies.html#{template}", chat(conversation, fresh))
+    if was_editing:
+        shown = Conversation.objects.get(pk=shown.pk)
+        return _composer(request, shown, fresh_question(shown))
+    # All else stays as it stands in the page.
+    fresh = QuestionForm(routes=(), initial={"key": uuid4()})
+    return render(request, "conversations/replies.html#key_and_refusal", {"form": fresh})
+
+
+def _composer(
+    request: MemberRequest, conversation: Conversation, form: QuestionForm, *, editing: Message | None = None
+) -> HttpResponse:
+    context = {
+        "conversation": conversation,
+        "form": form,
+        "editing": editing,
+        "is_live": showing.is_live(conversation),
+    }
+    return render(request, "conversations/replies.html#composer", context)
 
 
 def _refused(
@@ -112,5 +135,5 @@ def _refused(
         data["key"] = str(uuid4())
         form.data = data
     if is_htmx(request):
-        return render(request, "conversations/replies.html#key_and_refusal", {"form": form}, status=status)
+        return render(request, "conversations/replies.html#refused", {"form": form}, status=status)
     return page(request, conversation, form, editing=editing, status=status)

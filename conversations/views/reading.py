@@ -12,7 +12,7 @@ from django.views.decorators.http import require_safe
 
 from catalog.models import Route
 from conversations import showing
-from conversations.forms import QuestionForm, fresh_question
+from conversations.forms import ParametersForm, QuestionForm, fresh_question
 from conversations.models import Conversation, Message
 from conversations.models.message import Path
 from conversations.views.replying import MemberRequest, conversation_of, member_only
@@ -30,7 +30,7 @@ def index(request: MemberRequest) -> HttpResponse:
 @member_only
 def conversation(request: MemberRequest, conversation_id: UUID) -> HttpResponse:
     found = conversation_of(request, conversation_id)
-    return page(request, found, fresh_question(route=found.route.name if found.route else ""))
+    return page(request, found, fresh_question(found))
 
 
 def page(
@@ -49,17 +49,20 @@ def page(
 
 def chat(shown: Conversation | None, form: QuestionForm, *, editing: Message | None = None) -> dict[str, Any]:
     """What the conversation's part of the page is made of. `shown` was read before its messages, see showing.news."""
-    context: dict[str, Any] = {
-        "conversation": shown,
-        "form": form,
-        "editing": editing,
-        "routes": Route.objects.offered(),
-    }
+    context: dict[str, Any] = {"conversation": shown, "form": form, "editing": editing}
     if shown:
         messages = Path(shown).messages()
         growing = showing.growing_answers(messages)
         context |= {"messages": [showing.message(m, growing) for m in messages], "is_live": showing.is_live(shown)}
     return context
+
+
+@require_safe
+@member_only
+def parameters(request: MemberRequest) -> HttpResponse:
+    """What may be set for the model that was just chosen, with what had been typed."""
+    form = ParametersForm(request.GET, routes=Route.objects.offered())
+    return render(request, "conversations/replies.html#parameters", {"form": form})
 
 
 @require_safe

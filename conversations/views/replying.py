@@ -16,6 +16,7 @@ from django.views.decorators.cache import never_cache
 from django_htmx.middleware import HtmxDetails
 
 from accounts.models import User
+from conversations.forms import PARAMETERS
 from conversations.models import Conversation, Message
 
 type View = Callable[..., HttpResponse]
@@ -52,7 +53,13 @@ def member_only(view: View) -> View:
 def signed_out(request: HttpRequest, status: int) -> HttpResponse:
     """The draft of somebody whose session has run out, with a way to sign in and send it."""
     template = "conversations/replies.html#signed_out" if is_htmx(request) else "conversations/signed_out.html"
-    context = {"text": request.POST.get("text", ""), "key": request.POST.get("key", ""), "action": request.path}
+    carried = {name: request.POST[name] for name in ("key", "route", *PARAMETERS) if name in request.POST}
+    context = {
+        "text": request.POST.get("text", ""),
+        "carried": carried,
+        "action": request.path,
+        "had_images": bool(request.FILES),
+    }
     return render(request, template, context, status=status)
 
 

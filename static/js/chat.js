@@ -138,14 +138,15 @@
 
   document.addEventListener("htmx:config:request", (event) => {
     const { ctx } = event.detail;
-    if (underWay.has(ctx.sourceElement)) return event.preventDefault(); // the second click
+    const isLook = ctx.request.method === "GET"; // of two looks the later counts, of two deeds the first
+    if (underWay.has(ctx.sourceElement) && !isLook) return event.preventDefault(); // the second click
     underWay.add(ctx.sourceElement);
     ctx.sourceElement.setAttribute("aria-busy", "true");
     // Signing in again in another tab changes the token; the cookie always has the newest.
     const token = cookie("csrf") ?? cookie("__Host-csrf");
     if (token && ctx.request.body instanceof FormData) ctx.request.body.set("csrfmiddlewaretoken", token);
     if (ctx.sourceElement.id === "composer") send(ctx);
-    else if (ctx.request.method === "GET") keepDraft();
+    else if (ctx.sourceElement.matches(".actions a")) keepDraft();
   });
 
   document.addEventListener("htmx:before:response", (event) => {
@@ -158,7 +159,7 @@
 
   function refusal(status) {
     if (status < 400 || OURS.includes(status)) return "";
-    if (status === 400 || status === 413) return "This text is too long to be sent.";
+    if (status === 400 || status === 413) return "That is too large to be sent.";
     if (status === 403 || status === 404) return "That is not possible any more. Reload the page and try again.";
     if (status === 429) return "That was too much at once. Wait a moment, then try again.";
     return "The server could not do that just now. Nothing is lost; try again.";
@@ -174,6 +175,7 @@
     const isDone = ctx.response?.status < 400 && !ctx.response.raw.redirected;
     if (isDone) isSignedOut = false; // signed in again in another tab
     if (ctx.sent !== undefined) (isDone ? sent : notSent)(ctx);
+    else if (chosen.length && !byId("images").files.length) choose(chosen); // in another composer
     if (isDone && !isOpen()) lookForNews();
   });
 
@@ -189,10 +191,14 @@
     const form = ctx.sourceElement;
     const question = byId("question");
     ctx.sent = question.value;
+    ctx.images = chosen;
+    if (chosen.length) ctx.request.timeout = "600s"; // they may take their time on the way
     byId("refusal").replaceChildren();
+    byId("settings").open = false;
     if ("editing" in form.dataset || !ctx.sent.trim()) return;
     ctx.shown = showQuestion(byId("key").value, ctx.sent);
     question.value = "";
+    choose([]);
   }
 
   function sent(ctx) {
@@ -201,13 +207,17 @@
     // Another composer is here: what was typed since, or laid aside for an edit, goes into it.
     const since = "editing" in before.dataset ? takeDraft() : before.elements.text.value;
     if (since && !byId("question").value) byId("question").value = since;
+    choose("editing" in before.dataset ? [] : chosen);
   }
 
   function notSent(ctx) {
     ctx.shown?.undo();
     const question = byId("question");
-    if (ctx.shown) question.value = [ctx.sent, question.value].filter(Boolean).join("\n");
-    if (document.activeElement === document.body) question.focus();
+    if (ctx.shown) {
+      question.value = [ctx.sent, question.value].filter(Boolean).join("\n");
+      choose([...ctx.images, ...chosen]);
+    }
+    if (document.activeElement === document.body) (byId("parameters").querySelector("[aria-invalid]") ?? question).focus();
   }
 
   function showQuestion(key, text) {
@@ -221,6 +231,8 @@
       part("div", "typed", text.replace(/^\n+|\n+$/g, "")),
       part("footer", "actions", "Sending…"),
     );
+    const thumbnails = [...byId("chosen").querySelectorAll("img")];
+    if (thumbnails.length) message.querySelector(".typed").prepend(listOf(thumbnails));
     const empty = chat().querySelector(".empty");
     const place = byId("messages") ?? threadInsteadOf(empty);
     place.append(message);
@@ -231,6 +243,12 @@
         if (empty) byId("thread")?.replaceWith(empty);
       },
     };
+  }
+
+  function listOf(images) {
+    const list = part("ul", "images", "");
+    for (const image of images) list.appendChild(document.createElement("li")).append(image);
+    return list;
   }
 
   function part(tag, name, text) {
@@ -249,6 +267,76 @@
     empty.replaceWith(thread);
     return messages;
   }
+
+  // Images, chosen, pasted or dropped: all of them stand in the form's own field, which sends them --------------------------
+
+  let chosen = [...byId("images").files]; // out of the field, which a reload may keep
+
+  function choose(files) {
+    const held = new DataTransfer();
+    for (const file of files) held.items.add(file);
+    byId("images").files = held.files;
+    chosen = [...files];
+    byId("chosen").replaceChildren(...chosen.map(thumbnail));
+  }
+
+  function thumbnail(file) {
+    const item = document.createElement("li");
+    const image = document.createElement("img");
+    const button = part("button", "", "×");
+    image.alt = file.name;
+    image.src = URL.createObjectURL(file);
+    image.onload = image.onerror = () => {
+      URL.revokeObjectURL(image.src); // what is loaded stays
+      [image.width, image.height] = [image.naturalWidth, image.naturalHeight];
+    };
+    button.type = "button";
+    button.ariaLabel = `Remove ${file.name}`;
+    button.onclick = () => choose(chosen.filter((it) => it !== file));
+    item.append(image, button);
+    return item;
+  }
+
+  function addImages(files) {
+    const wanted = [...chosen, ...files];
+    const sentence = unfit(wanted);
+    if (sentence) refuse(sentence);
+    else byId("refusal").replaceChildren();
+    choose(sentence ? chosen : wanted);
+  }
+
+  // Beforehand in words what the server would say: it hangs up on whoever sends it far too much.
+  function unfit(files) {
+    const { accept, dataset } = byId("images");
+    const megabytes = (bytes) => `${bytes / 1e6} MB`;
+    const strange = files.find((it) => !accept.split(",").includes(it.type));
+    const large = files.find((it) => it.size > Number(dataset.mostImageBytes));
+    if (strange) return `“${strange.name}” is no JPEG, PNG, GIF or WebP image.`;
+    if (large) return `“${large.name}” is larger than ${megabytes(dataset.mostImageBytes)}.`;
+    if (files.length > Number(dataset.most)) return `A question may have ${dataset.most} images; these are ${files.length}.`;
+    if (files.reduce((sum, it) => sum + it.size, 0) <= Number(dataset.mostBytes)) return "";
+    return `The images of a question may have ${megabytes(dataset.mostBytes)} together.`;
+  }
+
+  document.addEventListener("change", (event) => {
+    if (event.target.id === "images") addImages(event.target.files);
+  });
+
+  document.addEventListener("paste", ({ clipboardData: { files, types } }) => {
+    // A table out of a spreadsheet is text, and an image of it besides.
+    if (files.length && !types.includes("text/plain")) addImages(files);
+  });
+
+  for (const name of ["dragover", "dragleave", "drop"]) {
+    document.addEventListener(name, (event) => {
+      if (!event.dataTransfer?.types.includes("Files")) return;
+      event.preventDefault(); // else the browser leaves the page for the file
+      byId("composer").classList.toggle("dropping", name === "dragover");
+      if (name === "drop") addImages(event.dataTransfer.files);
+    });
+  }
+
+  choose(chosen);
 
   // Editing borrows the composer. What was half typed there is laid aside, also across the page load of "Cancel".
 
@@ -299,10 +387,10 @@
 
   // A thinking box that the reader opened or closed stays so when its message is replaced ----------------------------------
 
-  const chosen = new Map(); // message's id → open?
+  const opened = new Map(); // message's id → open?
 
   new MutationObserver(() => {
-    for (const [id, open] of chosen) {
+    for (const [id, open] of opened) {
       const box = byId(id)?.querySelector(".thinking");
       if (box && box.open !== open) box.open = open;
     }
@@ -314,9 +402,13 @@
 
   document.addEventListener("keydown", (event) => {
     if (event.isComposing || event.keyCode === 229) return; // half a word of an input method
+    const settings = byId("settings");
     if (event.key === "Enter" && !event.shiftKey && hasKeyboard && event.target.id === "question") {
       event.preventDefault();
       if (event.target.value.trim()) event.target.form.requestSubmit();
+    } else if (event.key === "Escape" && settings?.open && settings.contains(event.target)) {
+      settings.open = false;
+      settings.firstElementChild.focus();
     } else if (event.key === "Escape" && !document.querySelector(":popover-open")) {
       byId("live")?.querySelector("button")?.click();
     }
@@ -332,7 +424,7 @@
       copyCode(target);
     } else {
       follows = false; // the reader looks at the box now, not at the end
-      chosen.set(target.closest(".message").id, !target.parentElement.open);
+      opened.set(target.closest(".message").id, !target.parentElement.open);
     }
   });
 

@@ -6,8 +6,8 @@ import pytest
 from django.test import Client
 
 from conversations import asking
-from conversations.answering import give_title
 from conversations.models import Conversation, Generation
+from conversations.naming import give_title
 from tests.conversations.conftest import working
 from tests.conversations.replaying import Follower, WebProcess, assert_same, load
 from tests.upstream import Script, Upstream

@@ -104,3 +104,71 @@ def test_every_command_ends_with_that_sentence_alone(command: str) -> None:
     )
     assert ended.returncode != 0
     assert ended.stderr == "PUBLIC_URL must be a scheme and a host without a path: https://chat.example.org\n"
+
+
+# Providers ----------------------------------------------------------------------------------------------------------
+
+SECRET, NEWER = "an old secret of forty characters or more", "a newer secret of forty characters or more"
+
+
+def test_the_secret_for_keys_is_made_once_beside_the_other(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.delenv("SECRET_KEY", raising=False)
+    monkeypatch.delenv("PROVIDER_KEYS_SECRET", raising=False)
+    file = tmp_path / "provider_keys_secret"
+    (secret,) = env.provider_keys_secrets(file)
+    assert len(secret) > 50
+    assert env.provider_keys_secrets(file) == (secret,)
+    assert secret != env.secret_key(tmp_path / "secret_key")
+    assert file.stat().st_mode & 0o777 == 0o600
+
+
+def test_several_secrets_for_keys_are_a_rotation(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("PROVIDER_KEYS_SECRET", f"{NEWER}, {SECRET},")
+    assert env.provider_keys_secrets(tmp_path / "unused") == (NEWER, SECRET)
+    assert not (tmp_path / "unused").exists()
+
+
+def test_whoever_sets_one_secret_sets_the_other_too_or_has_none(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Each of their machines would make another one, and none could open what another has encrypted."""
+    monkeypatch.setenv("SECRET_KEY", SECRET)
+    monkeypatch.delenv("PROVIDER_KEYS_SECRET", raising=False)
+    assert env.provider_keys_secrets(tmp_path / "unused") == ()
+    assert not (tmp_path / "unused").exists()
+
+
+def test_a_short_secret_for_keys_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("PROVIDER_KEYS_SECRET", f"{NEWER},short")
+    with pytest.raises(ImproperlyConfigured, match="PROVIDER_KEYS_SECRET must have 32 characters or more") as refused:
+        env.provider_keys_secrets(tmp_path / "unused")
+    assert NEWER not in str(refused.value)
+
+
+def test_a_secret_for_keys_that_cannot_be_kept_is_asked_for(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.delenv("SECRET_KEY", raising=False)
+    monkeypatch.delenv("PROVIDER_KEYS_SECRET", raising=False)
+    with pytest.raises(ImproperlyConfigured, match="set PROVIDER_KEYS_SECRET"):
+        env.provider_keys_secrets(tmp_path)
+
+
+@pytest.mark.parametrize("raw", ["http://vllm", "vllm:8000", "vllm/v1", "10.0.0.0/8", "a b", "*"])
+def test_private_providers_are_hosts(raw: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PRIVATE_PROVIDERS", f"vllm,{raw}")
+    with pytest.raises(ImproperlyConfigured, match="PRIVATE_PROVIDERS must be host names or addresses"):
+        env.hosts("PRIVATE_PROVIDERS")
+
+
+def test_private_providers_are_compared_in_lower_case(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PRIVATE_PROVIDERS", "vLLM, 10.0.0.5,[::1],")
+    assert env.hosts("PRIVATE_PROVIDERS") == {"vllm", "10.0.0.5", "::1"}
+    monkeypatch.delenv("PRIVATE_PROVIDERS")
+    assert env.hosts("PRIVATE_PROVIDERS") == frozenset()
+
+
+def test_every_api_key_of_the_environment_can_be_named_and_nothing_else(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SOMEBODYS_API_KEY", "sk-1")
+    monkeypatch.setenv("lower_API_KEY", "no")
+    found = env.api_keys()
+    assert found["SOMEBODYS_API_KEY"] == "sk-1"
+    assert all(name.endswith("_API_KEY") and name.isupper() for name in found)

@@ -46,6 +46,7 @@ def upstream() -> Iterator[Upstream]:
 @pytest.fixture
 def route(transactional_db: None, upstream: Upstream, settings: Settings) -> Route:
     settings.DEEPSEEK_API_KEY = "sk-0123456789abcdef"
+    settings.PRIVATE_PROVIDERS = frozenset({"127.0.0.1"})
     provider = Provider.objects.create(
         name="deepseek",
         dialect="deepseek",

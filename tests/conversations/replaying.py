@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 from django.test import Client
 
-from conversations import answering, ending, events
+from conversations import briefing, ending, events
 from conversations.events import Event
 from conversations.feed.reader import Position
 from conversations.feed.turn import Asked, Room, Told, take_turn
@@ -34,8 +34,8 @@ class Writer:
     def claim(cls, pieces: list[Piece]) -> list[Writer]:
         claimed = Generation.objects.claim("a test", 50)
         for generation in claimed:
-            answering.begin(generation)
-        return [cls(generation, list(pieces)) for generation in claimed]
+            briefing.begin(generation)
+        return [cls(generation, list(pieces), generation.folded_seq) for generation in claimed]
 
     def write(self, count: int = 1) -> bool:
         """One flush of so many events. False when there is nothing left, or the log refuses: the answer is over."""
@@ -145,7 +145,8 @@ def assert_shows_a_prefix(page: Page) -> None:
             continue
         message = Message.objects.select_related("generation").get(pk=article.attributes["id"].removeprefix("m-"))
         live = message.generation.is_live
-        text, reasoning = events.text_of(message.generation) if live else (message.text, message.reasoning)
+        more, thought, _ = events.beyond(message.generation) if live else ("", "", 0)
+        text, reasoning = message.text + more, message.reasoning + thought
         for body in article.of_class("md"):
             written = text if body.parent is article else reasoning
             marks = [int(it) for it in MARK.findall(body.text)]

@@ -49,7 +49,7 @@ def test_what_was_appended_is_read_in_order(running: Generation) -> None:
     assert events.since({running.pk: 2}) == written[2:]
     assert events.since({running.pk: 3}) == []
     assert events.since({}) == []
-    assert events.text_of(running) == ("bc", "a")
+    assert events.beyond(running)[:2] == ("bc", "a")
 
 
 def test_appending_twice_is_appending_once(running: Generation) -> None:
@@ -62,7 +62,7 @@ def test_appending_twice_is_appending_once(running: Generation) -> None:
 def test_a_place_that_is_taken_keeps_its_words(running: Generation) -> None:
     events.append([event(running, 1, "first")])
     events.append([event(running, 1, "second")])
-    assert events.text_of(running)[0] == "first"
+    assert events.beyond(running)[0] == "first"
 
 
 def test_one_flush_takes_those_it_may_and_names_those_it_refuses(running: Generation) -> None:

@@ -12,10 +12,11 @@ from uuid import uuid4
 import pytest
 from asgiref.sync import sync_to_async
 from django.test import Client
+from django.utils.text import slugify
 from pytest_django import Settings
 
 from accounts.models import User
-from catalog.models import Provider, Route
+from catalog.models import Circuit, LanguageModel, Provider, Route
 from conversations import asking
 from conversations.models import Generation, Message
 from tests.conversations.conftest import working
@@ -64,7 +65,7 @@ CASES = {
     "a stall before the first word": Case(Script().stall(), "stalled", "did not begin to answer in time", 4),
     "a stall after the first word": Case(SAID.stall(), "stalled", "stopped sending in the middle", text=KEPT),
     "only comments": Case(SAID.comment().comment().stall(), "stalled", "stopped sending in the middle", text=KEPT),
-    "an empty answer": Case(Script().role().finish().done(), "empty_answer", "without saying anything", 4),
+    "an empty answer": Case(Script().role().finish().done(), "empty_answer", "without saying anything", 2),
     "a thought and then nothing": Case(
         Script().role().reasoning("Hm.").finish().done(), "empty_answer", "without saying anything"
     ),
@@ -91,6 +92,15 @@ def short_clocks(settings: Settings) -> None:
     settings.PROVIDER_CLOCKS = {"connect": 5, "first_event": 0.4, "idle": 0.4, "total": 20}
 
 
+def route_of(name: str, upstream: Upstream) -> Route:
+    """A provider for each case: one that fails again and again is soon not asked any more."""
+    provider = Provider.objects.create(
+        name=slugify(name), dialect="deepseek", base_url=upstream.base_url, key_setting="DEEPSEEK_API_KEY"
+    )
+    model = LanguageModel.objects.create(provider=provider, name="deepseek-flash", thinks=True)
+    return Route.objects.through(model, name=slugify(name), label=name)
+
+
 def question_in(request: Recorded) -> str:
     """Titles are asked for in other words, so they match no case."""
     return request.says("user")
@@ -106,7 +116,11 @@ async def test_every_failure_is_a_sentence_keeps_the_text_and_offers_another_try
 ) -> None:
     caplog.set_level(logging.DEBUG)
     upstream.answer_with(lambda request: CASES[question_in(request)].script)
-    asked = {name: await sync_to_async(asking.start)(alice, name, uuid4(), route) for name in CASES}
+
+    def ask(name: str) -> Message:
+        return asking.start(alice, name, uuid4(), route_of(name, upstream))
+
+    asked = {name: await sync_to_async(ask)(name) for name in CASES}
     async with working():
         for question in asked.values():
             await has_ended(await Generation.objects.aget(message__parent=question), 40)
@@ -175,6 +189,7 @@ async def test_try_again_after_a_failure_answers(
     address = f"/c/{generation.conversation_id}/m/{generation.message_id}/again/"
     async with working():
         await has_ended(generation)
+        await Circuit.objects.all().adelete()  # an administrator has topped it up
         response = await sync_to_async(browser_of_alice.post)(address)
         assert response.status_code == 303
         second = await Generation.objects.exclude(pk=generation.pk).aget()

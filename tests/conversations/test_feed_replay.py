@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from uuid import uuid4
 
 import pytest
@@ -13,10 +14,12 @@ from hypothesis import strategies as st
 
 from accounts.models import User
 from catalog.models import Route
-from conversations import answering, asking
+from conversations import asking, naming
+from conversations.errors import NotAnswerableError
 from conversations.models import Chunk, Conversation, Generation, Message
 from conversations.models.message import Path
 from tests.conversations.replaying import (
+    MARK,
     Follower,
     Piece,
     WebProcess,
@@ -50,9 +53,9 @@ BLOCKS = [
 ]
 
 
-def marked(blocks: list[str]) -> str:
+def marked(blocks: list[str], number: int = 0) -> str:
     """The blocks, with every lone # a mark: q0z, q1z, …"""
-    text, number = "", 0
+    text = ""
     for character in "".join(blocks).replace("## A", "\x00 A").replace("# #", "\x01 #"):
         if character == "#":
             text, number = f"{text}q{number}z", number + 1
@@ -68,10 +71,14 @@ def cut(kind: Chunk.Kind, text: str, chance: random.Random, longest: int) -> Ite
         text = text[size:]
 
 
-def script(chance: random.Random, blocks: int = 5, longest: int = 25) -> list[Piece]:
-    """An answer in random cuts: it thinks first or not at all, and sometimes again in the middle."""
-    thoughts = list(cut(REASONING, marked(chance.choices(BLOCKS, k=chance.choice((0, 2)))), chance, longest))
-    words = list(cut(TEXT, marked(chance.choices(BLOCKS, k=blocks)), chance, longest))
+def script(chance: random.Random, blocks: int = 5, longest: int = 25, after: tuple[str, str] = ("", "")) -> list[Piece]:
+    """An answer in random cuts: it thinks first or not at all, and sometimes again in the middle.
+
+    `after` are the words and thoughts that it goes on from.
+    """
+    said, thought = (len(MARK.findall(it)) for it in after)
+    thoughts = list(cut(REASONING, marked(chance.choices(BLOCKS, k=chance.choice((0, 2))), thought), chance, longest))
+    words = list(cut(TEXT, marked(chance.choices(BLOCKS, k=blocks), said), chance, longest))
     if thoughts and chance.random() < 0.3:  # the rest of its thoughts come between the words
         at, back = len(thoughts) // 2, chance.randrange(len(words))
         return [*thoughts[:at], *words[:back], *thoughts[at:], *words[back:]]
@@ -92,7 +99,8 @@ class House:
 
     def claim(self) -> None:
         for writer in Writer.claim([]):
-            writer.pieces = script(self.chance)
+            message = Message.objects.get(generation=writer.generation)
+            writer.pieces = script(self.chance, after=(message.text, message.reasoning))
             self.writers.append(writer)
 
     def write(self) -> None:
@@ -108,7 +116,7 @@ class House:
             self.writers.pop().end(self.chance.choice((Generation.State.FAILED, Generation.State.INTERRUPTED)))
 
     def name(self) -> None:
-        answering.give_title(self.conversation.pk, f"Title <{self.chance.randint(1, 99)}> & more")
+        naming.give_title(self.conversation.pk, f"Title <{self.chance.randint(1, 99)}> & more")
 
     # What people do
 
@@ -120,6 +128,13 @@ class House:
 
     def again(self) -> None:
         asking.ask_again(self._any(Message.Role.ASSISTANT), self.member)
+
+    def carry_on(self) -> None:
+        """Let what was broken off go on, if it stands at the end."""
+        leaf = Conversation.objects.get(pk=self.conversation.pk).leaf
+        assert leaf is not None
+        with suppress(NotAnswerableError):
+            asking.carry_on(leaf, self.member)
 
     def switch(self) -> None:
         rows = Message.objects.filter(conversation=self.conversation).select_related("conversation")
@@ -196,14 +211,15 @@ STEPS: dict[str, tuple[Callable[[House], None], int]] = {
     "connect": (House.connect, 10),
     "move": (House.move, 4),
     "end": (House.end, 4),
-    "fail": (House.fail, 1),
+    "fail": (House.fail, 3),
     "name": (House.name, 1),
     "ask": (House.ask, 3),
     "edit": (House.edit, 2),
     "again": (House.again, 2),
     "switch": (House.switch, 3),
     "rename": (House.rename, 2),
-    "stop": (House.stop, 1),
+    "stop": (House.stop, 2),
+    "carry_on": (House.carry_on, 4),
     "compare": (House.compare, 3),
 }
 WEIGHTED = [name for name, (_, weight) in STEPS.items() for _ in range(weight)]

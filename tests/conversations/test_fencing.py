@@ -82,7 +82,8 @@ def words(generation: Generation, seq: int = 1, epoch: int = 1, text: str = "wor
 
 def stored(generation: Generation) -> tuple[str, str]:
     """What the log holds, and what the message says."""
-    return events.text_of(generation)[0], Message.objects.get(generation=generation).text
+    log = Chunk.objects.filter(generation_id=generation.pk).order_by("seq").values_list("text", flat=True)
+    return "".join(log), Message.objects.get(generation=generation).text
 
 
 def end_by_hand(ender: Connection, generation: Generation) -> None:

@@ -52,7 +52,7 @@ async def logging_() -> AsyncIterator[Log]:
 
 
 async def text_of(generation: Generation) -> tuple[str, str]:
-    return await sync_to_async(events.text_of)(generation)
+    return (await sync_to_async(events.beyond)(generation))[:2]
 
 
 async def test_closing_returns_when_every_piece_is_written_in_order(running: Generation) -> None:

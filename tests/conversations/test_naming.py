@@ -8,10 +8,10 @@ import pytest
 from asgiref.sync import sync_to_async
 
 from accounts.models import User
-from catalog.models import Route
+from catalog.models import Circuit, Route
 from conversations import asking
-from conversations.answering import give_title
 from conversations.models import Conversation, Generation, Message
+from conversations.naming import give_title
 from tests.conversations.conftest import working
 from tests.upstream import Gate, Script, Upstream
 from tests.workers import eventually, has_ended
@@ -141,6 +141,7 @@ async def test_a_title_that_fails_harms_nothing(
         assert generation.state == "done"
         assert (await Conversation.objects.aget()).named_by == "excerpt"
         # It is tried again after the next answer, and the conversation goes on.
+        await Circuit.objects.all().adelete()
         second = await sync_to_async(asking.ask)(conversation, alice, "Why?", uuid4(), route)
         await has_ended(await Generation.objects.aget(message__parent=second))
         await eventually(lambda: anew(conversation).title == "A title", "the title")

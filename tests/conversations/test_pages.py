@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
+from typing import Any
 from uuid import uuid4
 
 import pytest
+from django.db.models.functions import Now
 from django.test import Client
 
 from accounts.models import User
-from catalog.models import Route
+from catalog.models import Provider, Route
 from conversations import asking, ending, events
 from conversations.events import Event
 from conversations.models import Chunk, Conversation, Generation, Message
@@ -150,3 +153,135 @@ def test_words_in_titles_questions_and_names_stay_words(
         assert "alert(1)" in html
         assert "<script>alert" not in html
         assert html.count("</title>") <= 1
+
+
+# Who answered, and how it ended.
+
+
+def answer_in(html: str) -> str:
+    """The answer's HTML, the only one on the page."""
+    (found,) = re.findall(r'<article class="message assistant".*?</article>', html, re.DOTALL)
+    return str(found)
+
+
+def head_of(html: str) -> str:
+    (head,) = re.findall(r'<h2 class="who">(.*?)</h2>', answer_in(html))
+    return re.sub(r"<[^>]+>", "", head)
+
+
+@pytest.fixture
+def ended(browser_of_alice: Client, generation: Generation) -> Callable[..., str]:
+    """The page with an answer that ended so."""
+
+    def page(text: str = "", reasoning: str = "", **columns: Any) -> str:
+        Message.objects.filter(pk=generation.message_id).update(text=text, reasoning=reasoning)
+        columns = {"state": "done", "ended_at": Now(), **columns}
+        Generation.objects.filter(pk=generation.pk).update(**columns)
+        return browser_of_alice.get(f"/c/{generation.conversation_id}/").content.decode()
+
+    return page
+
+
+def test_an_answer_says_who_answered_and_nothing_more_when_all_went_as_asked(ended: Callable[..., str]) -> None:
+    html = ended("A monad", provider="deepseek", model="deepseek-flash")
+    assert head_of(html) == "Quick"
+    assert "status" not in answer_in(html)
+    assert "Continue" not in answer_in(html)
+
+
+def test_an_answer_of_another_model_than_the_first_says_of_which(ended: Callable[..., str]) -> None:
+    html = ended("A monad", provider="local", model="smollm2<135m>", is_fallback=True)
+    assert head_of(html) == "Quick answered by smollm2&lt;135m&gt;"
+
+
+def test_what_auto_chose_is_said_with_its_reason(ended: Callable[..., str]) -> None:
+    html = ended("A monad", routed_because="code in the question")
+    assert head_of(html) == "Quick, chosen by Auto: code in the question"
+
+
+@pytest.mark.parametrize(
+    ("columns", "sentence"),
+    [
+        ({"text": "A mon", "state": "stopped"}, "Stopped."),
+        ({"text": "A mon", "finish_reason": "length"}, "The answer reached its longest length."),
+        ({"reasoning": "Hm", "finish_reason": "length"}, "All of the answer’s length went into thinking."),
+        ({"text": "A mon", "state": "interrupted", "error": "Its worker stopped."}, "Its worker stopped."),
+        ({"text": "A mon", "state": "failed", "error": "The connection broke."}, "The connection broke."),
+    ],
+    ids=["stopped", "length", "all thought", "interrupted", "cut"],
+)
+def test_a_broken_off_answer_says_so_and_can_go_on_or_be_tried_again(
+    ended: Callable[..., str], generation: Generation, columns: dict[str, str], sentence: str
+) -> None:
+    html = answer_in(ended(**columns))
+    here = f"/c/{generation.conversation_id}/m/{generation.message_id}"
+    assert re.search(rf'<p class="status[^>]*>{re.escape(sentence)}</p>', html)
+    assert f'formaction="{here}/continue/"' in html
+    assert f'formaction="{here}/again/"' in html
+
+
+@pytest.mark.parametrize(
+    "columns",
+    [{"state": "failed", "error": "All providers are down."}, {"state": "stopped"}, {"text": "A monad"}],
+    ids=["failed before its first word", "stopped before its first word", "whole"],
+)
+def test_what_has_no_words_yet_or_all_of_them_can_only_be_tried_again(
+    ended: Callable[..., str], columns: dict[str, str]
+) -> None:
+    html = answer_in(ended(**columns))
+    assert columns.get("error", "") in html
+    assert "Continue" not in html
+    assert "Try again" in html
+
+
+# What may be set.
+
+
+def test_another_model_or_more_thinking_brings_the_settings_it_takes_with_what_was_typed(
+    browser_of_alice: Client, route: Route
+) -> None:
+    typed = {"route": "quick", "temperature": "0.7", "stop": "END", "max_tokens": "9999999"}
+    calm = browser_of_alice.get("/parameters/", typed).content.decode()
+    assert calm.count("<hx-partial ") == 2
+    assert 'name="temperature" value="0.7"' in calm
+    assert 'name="max_tokens" value="9999999"' in calm
+    assert "from 1 to 2,048" in calm
+    thinking = browser_of_alice.get("/parameters/", typed | {"effort": "max"}).content.decode()
+    assert "temperature" not in thinking
+    assert "END</textarea>" in thinking
+    assert '<option value="max" selected>' in thinking
+
+
+def test_for_auto_only_the_thinking_is_set_and_a_sentence_says_so(browser_of_alice: Client, route: Route) -> None:
+    Route.objects.update(auto=Route.Auto.OTHERWISE)
+    Route.objects.through(route.steps.get().model, name="code", label="Code", auto=Route.Auto.CODE)
+    Route.objects.create(name="auto", label="Auto", auto=Route.Auto.CHOOSER)
+    html = browser_of_alice.get("/parameters/", {"route": "auto"}).content.decode()
+    assert re.findall(r'name="(\w+)"', html) == ["effort", "reset"]
+    assert "There is nothing more to set for Auto." in html
+
+
+def test_every_field_of_the_composer_has_a_label(browser_of_alice: Client, route: Route) -> None:
+    html = browser_of_alice.get("/").content.decode()
+    composer = html[html.index('<form id="composer"') : html.index("</form>", html.index('<form id="composer"'))]
+    fields = re.findall(r"<(?:input|select|textarea)\b[^>]*>", composer)
+    ids = [re.findall(r'id="([^"]+)"', field)[0] for field in fields if 'type="hidden"' not in field]
+    assert {"question", "route", "id_effort", "id_format", "id_temperature", "id_max_tokens", "id_stop"} <= set(ids)
+    assert all(f'<label for="{it}">' in composer or f'<label class="hidden" for="{it}">' in composer for it in ids)
+
+
+@pytest.mark.parametrize(
+    "typed", [{}, {"route": "\0"}, {"effort": "\0", "stop": "x" * 5000}, {"temperature": "9" * 999}]
+)
+def test_settings_that_nobody_would_type_break_nothing(
+    browser_of_alice: Client, route: Route, typed: dict[str, str]
+) -> None:
+    assert browser_of_alice.get("/parameters/", typed).status_code == 200
+
+
+def test_without_any_model_the_page_still_stands(browser_of_alice: Client, route: Route) -> None:
+    Provider.objects.update(enabled=False)
+    for address in ("/", "/parameters/"):
+        response = browser_of_alice.get(address)
+        assert response.status_code == 200
+        assert "temperature" not in response.content.decode()

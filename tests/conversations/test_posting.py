@@ -15,8 +15,9 @@ from django.test import Client
 
 from accounts.models import User
 from catalog.models import Provider, Route
-from conversations import asking
-from conversations.models import Conversation, Generation, Message
+from conversations import asking, ending, events
+from conversations.events import Event
+from conversations.models import Chunk, Conversation, Generation, Message
 from tests.workers import at_once, in_thread, wait_for_waiters
 
 HTMX = {"HX-Request": "true"}
@@ -39,6 +40,17 @@ def key_in(html: str) -> str:
     found = re.search(r'name="key" value="([^"]*)"', html)
     assert found, html
     return found[1]
+
+
+def hidden_in(html: str) -> dict[str, str]:
+    return {name: unescape(value) for name, value in re.findall(r'type="hidden" name="(\w+)" value="([^"]*)"', html)}
+
+
+def field_in(html: str, name: str) -> str:
+    """One field of the settings as it is shown, with what is said at it."""
+    found = re.search(rf'<div class="field">\s*<label for="id_{name}">.*?</div>', html, re.DOTALL)
+    assert found, html
+    return unescape(found[0])
 
 
 def refusals(html: str) -> str:
@@ -194,6 +206,169 @@ def test_deleting_asks_first_and_then_leads_home(browser_of_alice: Client, conve
     assert browser_of_alice.post(address).status_code == 404
 
 
+@pytest.fixture
+def slow(route: Route) -> Route:
+    return Route.objects.through(route.steps.get().model, name="slow", label="Slow", position=99)
+
+
+def test_try_again_is_answered_by_the_model_that_stands_in_the_composer(
+    browser_of_alice: Client, conversation: Conversation, generation: Generation, slow: Route
+) -> None:
+    asking.stop(conversation)
+    address = f"/c/{conversation.pk}/m/{generation.message_id}/again/"
+    for name, answers in (("slow", "slow"), ("", "quick"), ("gone", "quick")):
+        assert browser_of_alice.post(address, {"route": name}, headers=HTMX).status_code == 204
+        waiting = Generation.objects.live().select_related("route").get()
+        assert waiting.route
+        assert waiting.route.name == answers, name
+        asking.stop(conversation)
+
+
+@pytest.fixture
+def broken_off(generation: Generation) -> Generation:
+    """Stopped in the middle of a sentence."""
+    Generation.objects.claim("a worker", 1)
+    events.append([Event(generation.pk, 1, 1, Chunk.Kind.TEXT, "A monad is")])
+    generation.refresh_from_db()
+    assert ending.end(generation, ending.Outcome(Generation.State.STOPPED), may=lambda _: True)
+    return generation
+
+
+def test_continue_queues_the_same_answer_once_however_often_it_is_clicked(
+    alice: User, conversation: Conversation, broken_off: Generation, headers: dict[str, str]
+) -> None:
+    before = rows()
+    address = f"/c/{conversation.pk}/m/{broken_off.message_id}/continue/"
+    browsers = [browser_of(alice) for _ in range(6)]
+    responses = at_once(6, lambda n: browsers[n].post(address, headers=headers))
+    assert {response.status_code for response in responses} == {204 if headers else 303}
+    broken_off.refresh_from_db()
+    assert broken_off.state == "queued"
+    assert rows() == before
+    assert Message.objects.get(pk=broken_off.message_id).text == "A monad is"
+
+
+def test_what_cannot_be_continued_is_said_in_a_sentence(
+    browser_of_alice: Client,
+    alice: User,
+    conversation: Conversation,
+    question: Message,
+    broken_off: Generation,
+    route: Route,
+    headers: dict[str, str],
+) -> None:
+    """A question; an answer that has been followed by another question, which would stand on changed ground."""
+    asking.ask(conversation, alice, "Why?", uuid4(), route)
+    for message in (question.pk, broken_off.message_id):
+        address = f"/c/{conversation.pk}/m/{message}/continue/"
+        response = browser_of_alice.post(address, headers=headers)
+        if headers:
+            assert response.status_code == 422
+            said = refusals(response.content.decode())
+        else:
+            said = browser_of_alice.get(response["Location"]).content.decode()
+        assert "Only the last answer can go on" in said
+    broken_off.refresh_from_db()
+    assert broken_off.state == "stopped"
+
+
+def test_neither_again_nor_continue_works_without_any_model(
+    browser_of_alice: Client, conversation: Conversation, broken_off: Generation
+) -> None:
+    Provider.objects.update(enabled=False)
+    for deed in ("again", "continue"):
+        address = f"/c/{conversation.pk}/m/{broken_off.message_id}/{deed}/"
+        response = browser_of_alice.post(address, headers=HTMX)
+        assert response.status_code == 422
+        assert "No model is set up yet." in refusals(response.content.decode())
+
+
+# How it is to be answered travels with the question.
+
+
+def test_the_settings_travel_with_the_question_and_stand_in_the_next_form(
+    browser_of_alice: Client, conversation: Conversation, question: Message, route: Route, headers: dict[str, str]
+) -> None:
+    settings = {"effort": "off", "temperature": "0,7", "max_tokens": "400", "stop": "END\r\n</textarea>"}
+    kept = {"effort": "off", "temperature": 0.7, "max_tokens": 400, "stop": ["END", "</textarea>"]}
+    here = f"/c/{conversation.pk}/"
+    for address in ("/c/", f"{here}ask/", f"{here}m/{question.pk}/edit/"):
+        posted = form("Why?", **settings)
+        assert browser_of_alice.post(address, posted, headers=headers).status_code in (200, 303)
+        asked = Message.objects.select_related("conversation").get(pk=posted["key"])
+        assert Generation.objects.get(message__parent=asked).parameters == kept
+        assert asked.conversation.parameters == kept
+        html = browser_of_alice.get(f"/c/{asked.conversation_id}/").content.decode()
+        assert '<option value="off" selected>' in html
+        assert 'value="0.7"' in field_in(html, "temperature")
+        assert 'value="400"' in field_in(html, "max_tokens")
+        assert re.search(r">\s*END\n</textarea></textarea>", field_in(html, "stop"))
+    assert 'value="0.7"' not in browser_of_alice.get("/").content.decode()  # elsewhere nothing is set
+
+
+def test_what_the_model_does_not_take_is_neither_asked_for_nor_kept(
+    browser_of_alice: Client, conversation: Conversation, slow: Route
+) -> None:
+    """Without script the fields of the model before stand there still; their values must not act unseen."""
+    slow.effort = Route.Effort.HIGH
+    slow.save(update_fields=["effort"])
+    address = f"/c/{conversation.pk}/ask/"
+    assert browser_of_alice.post(address, form("One", temperature="0.7", stop="END")).status_code == 303
+    for typed in ("0.7", "nonsense"):
+        posted = form("Two", route="slow", temperature=typed, stop="END")
+        assert browser_of_alice.post(address, posted).status_code == 303
+        conversation.refresh_from_db()
+        assert conversation.parameters == {"stop": ["END"]}
+    assert browser_of_alice.post(address, form("Three", route="quick")).status_code == 303
+    conversation.refresh_from_db()
+    assert conversation.parameters == {}
+
+
+def test_a_setting_out_of_range_is_refused_at_its_field_and_nothing_is_lost(
+    browser_of_alice: Client, conversation: Conversation, question: Message, headers: dict[str, str]
+) -> None:
+    before, here = rows(), f"/c/{conversation.pk}/"
+    for address in ("/c/", f"{here}ask/", f"{here}m/{question.pk}/edit/"):
+        posted = form("Why?", effort="off", temperature="3", stop="END")
+        response = browser_of_alice.post(address, posted, headers=headers)
+        html = response.content.decode()
+        assert response.status_code == 422
+        assert '<details id="settings" open>' in html
+        field = field_in(html, "temperature")
+        assert "The temperature is a number from 0 to 2." in field
+        assert 'value="3"' in field
+        assert 'aria-invalid="true"' in field
+        assert 'aria-describedby="id_temperature_helptext id_temperature_error"' in field
+        assert "END" in field_in(html, "stop")
+        assert "look at the settings" in refusals(html)
+        assert "a number from 0" not in refusals(html)
+        assert key_in(html) == posted["key"]
+        if not headers:
+            assert draft(html) == "Why?"
+            assert '<option value="off" selected>' in html
+    assert rows() == before
+
+
+def test_without_script_reset_sets_everything_back_and_asks_nothing(
+    browser_of_alice: Client, conversation: Conversation, question: Message, slow: Route
+) -> None:
+    conversation.parameters = {"temperature": 0.7}
+    conversation.save(update_fields=["parameters"])
+    before, here = rows(), f"/c/{conversation.pk}/"
+    for address in ("/c/", f"{here}ask/", f"{here}m/{question.pk}/edit/"):
+        posted = form("Half a thou", route="slow", temperature="3", effort="max", stop="END", reset="1")
+        response = browser_of_alice.post(address, posted)
+        html = response.content.decode()
+        assert response.status_code == 200
+        assert (draft(html), key_in(html)) == ("Half a thou", posted["key"])
+        assert '<option value="slow" selected>' in html
+        assert f'action="{address}"' in html
+        assert "value=" not in field_in(html, "temperature")
+        assert "END" not in field_in(html, "stop")
+        assert '<option value="max" selected>' not in html
+    assert rows() == before
+
+
 # What can't be asked is refused where it was typed.
 
 
@@ -338,6 +513,7 @@ def test_a_question_that_crosses_the_conversations_deletion_finds_nothing_there(
         f"/c/{conversation.pk}/ask/": form("Still there?"),
         f"/c/{conversation.pk}/m/{question.pk}/edit/": form("Still there?"),
         f"/c/{conversation.pk}/m/{question.pk}/show/": {},
+        f"/c/{conversation.pk}/m/{question.pk}/continue/": {},
         f"/c/{conversation.pk}/rename/": {"title": "Still there?"},
         f"/c/{conversation.pk}/delete/": {},
     }
@@ -379,10 +555,11 @@ def test_a_signed_out_post_with_script_leaves_the_draft_where_it_is(client: Clie
 
 
 def test_what_was_handed_back_can_be_sent_after_signing_in(client: Client, alice: User, route: Route) -> None:
-    html = client.post("/c/", form("My draft")).content.decode()
+    html = client.post("/c/", form("My draft", temperature="0.7", stop="END\r\n<b>")).content.decode()
     client.force_login(alice)
-    assert client.post("/c/", {"text": draft(html), "key": key_in(html)}).status_code == 303
+    assert client.post("/c/", {"text": draft(html), **hidden_in(html)}).status_code == 303
     assert Message.objects.get(role="user").text == "My draft"
+    assert Generation.objects.get().parameters == {"temperature": 0.7, "stop": ["END", "<b>"]}
 
 
 def test_a_signed_out_member_is_sent_to_sign_in_and_back(client: Client, conversation: Conversation) -> None:

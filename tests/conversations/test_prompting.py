@@ -9,11 +9,13 @@ from asgiref.sync import sync_to_async
 from pytest_django import Settings
 
 from accounts.models import User
+from catalog.choosing import estimated_tokens
 from catalog.models import LanguageModel, Route
 from conversations import asking, ending, events
 from conversations.events import Event
 from conversations.models import Chunk, Conversation, Generation, Message
-from conversations.prompting import NAMING, SYSTEM, naming_prompt, prompt
+from conversations.prompting import NAMING, SYSTEM, naming_prompt, prompt, shortened
+from providers.messages import ChatMessage, Role
 from tests.conversations.conftest import working
 from tests.upstream import Script, Upstream
 from tests.workers import has_ended
@@ -81,7 +83,7 @@ def test_an_answer_that_broke_off_is_read_as_far_as_it_came(
     assert read(second)[1:] == [("user", "What is a monad?"), ("assistant", said), ("user", "Go on")]
 
 
-@pytest.mark.parametrize("context", range(100, 1100, 37))
+@pytest.mark.parametrize("context", range(100, 1000, 37))
 def test_the_oldest_turns_go_when_the_window_is_too_small_and_a_question_comes_first(
     conversation: Conversation, question: Message, alice: User, route: Route, context: int
 ) -> None:
@@ -96,7 +98,7 @@ def test_the_oldest_turns_go_when_the_window_is_too_small_and_a_question_comes_f
     assert [role for role, _ in turns[1::2]] == ["user"] * (len(turns) // 2)
     assert [role for role, _ in turns[2::2]] == ["assistant"] * (len(turns) // 2 - 1)
     assert turns[1:] == read(question)[1:][-(len(turns) - 1) :]  # what is left is the end of the whole
-    assert sum(len(text) for _, text in turns[1:]) <= max((context - 50) * 3, len("The last one"))
+    assert sum(estimated_tokens(text) for _, text in turns[:-1]) <= max(context - 50, estimated_tokens(SYSTEM))
 
 
 def test_a_question_that_fills_the_window_alone_is_still_asked(talk: list[Message]) -> None:
@@ -105,6 +107,18 @@ def test_a_question_that_fills_the_window_alone_is_still_asked(talk: list[Messag
 
 def test_an_output_as_large_as_the_window_leaves_a_quarter_for_the_question(talk: list[Message]) -> None:
     assert len(read(talk[2], context=1000, output=100_000)) == 6
+
+
+@pytest.mark.parametrize(
+    ("turns", "left"),
+    [("SUAUAU", "SUAU"), ("SUAUAUA", "SUAUA"), ("SUAU", "SU"), ("SUAUAUAU", "SUAU"), ("SU", ""), ("SUA", "")],
+)
+def test_what_is_too_long_loses_the_older_half_before_the_question(turns: str, left: str) -> None:
+    roles: dict[str, Role] = {"S": "system", "U": "user", "A": "assistant"}
+    messages = tuple(ChatMessage(roles[turn], str(n)) for n, turn in enumerate(turns))
+    fewer = shortened(messages)
+    assert "".join(it.role[0].upper() for it in fewer) == left
+    assert fewer[1:] == messages[len(messages) - len(fewer) + 1 :]
 
 
 def test_a_title_is_asked_for_with_the_beginning_of_what_was_said() -> None:

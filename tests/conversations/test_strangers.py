@@ -14,8 +14,10 @@ from django.urls import URLPattern
 from accounts.models import User
 from catalog.models import Route
 from conversations import asking
+from conversations.attachments import prepare
 from conversations.models import Conversation, Message
 from conversations.urls import urlpatterns
+from tests.images import upload
 
 VERBS = ("get", "head", "post", "put", "patch", "delete", "options")
 
@@ -32,15 +34,18 @@ class Row:
 # A route without a row here fails `test_every_route_has_a_row`.
 MATRIX = {
     "index": Row(gets=True, posts=False),
+    "parameters": Row(gets=True, posts=False),
     "start": Row(gets=False, posts=True, data={"text": "Hello"}),
     "conversation": Row(gets=True, posts=False),
     "news": Row(gets=True, posts=False),
     "ask": Row(gets=False, posts=True, data={"text": "Hello"}),
+    "image": Row(gets=True, posts=False),
     "stop": Row(gets=False, posts=True),
     "rename": Row(gets=True, posts=True, data={"title": "Mine now"}),
     "delete": Row(gets=True, posts=True),
     "edit": Row(gets=True, posts=True, data={"text": "Hello"}),
     "again": Row(gets=False, posts=True),
+    "continue": Row(gets=False, posts=True),
     "show": Row(gets=False, posts=True),
 }
 ROUTES: dict[str, URLPattern] = {str(pattern.name): pattern for pattern in urlpatterns}
@@ -49,6 +54,7 @@ OURS = ("accounts", "catalog", "conversations", "usage")
 
 def address(name: str, conversation: UUID, message: UUID) -> str:
     path = "/" + str(ROUTES[name].pattern)
+    path = path.replace("<uuid:attachment_id>", str(message))  # see `image`
     return path.replace("<uuid:conversation_id>", str(conversation)).replace("<uuid:message_id>", str(message))
 
 
@@ -72,6 +78,15 @@ def everything() -> list[Any]:
 def send(browser: Client, verb: str, to: str, name: str, **headers: str) -> Any:
     data = {"key": str(uuid4()), **(MATRIX[name].data or {})} if verb == "post" else None
     return getattr(browser, verb)(to, data, headers=headers) if data else getattr(browser, verb)(to, headers=headers)
+
+
+@pytest.fixture(autouse=True)
+def image(question: Message) -> None:
+    """Alice's question has an image, of the same id, so that its address can be written with what we have."""
+    (made,) = prepare([upload()])
+    image = made.copy_for(question, 1)
+    image.pk = question.pk
+    image.save()
 
 
 @pytest.fixture

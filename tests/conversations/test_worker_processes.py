@@ -77,7 +77,7 @@ def test_a_killed_workers_answer_is_ended_by_another_and_keeps_every_stored_word
             assert text_of(generation).startswith(before)
             assert text_of(generation) == "".join(f"{n} " for n in range(len(text_of(generation).split())))
             assert second.process.poll() is None
-            assert "ended 1 answers whose worker was gone" in second.said
+            second.wait_to_say("ended 1 answers whose worker was gone")
     assert len(upstream.requests) == 1  # nothing was asked again by itself
 
 
@@ -141,6 +141,7 @@ def test_a_worker_that_is_told_to_go_finishes_its_answer_and_leaves_the_queue_to
     with worker_process(environment, tmp_path) as worker:
         gate.wait_reached()
         worker.send(signal.SIGTERM)
+        worker.wait_to_say("claims nothing more")
         other = generation_of(asking.start(alice, "For the next one", uuid4(), route))
         gate.open()
         assert worker.wait(20) == 0

@@ -46,7 +46,8 @@ def house(django_db_setup: None, server_url: str, tmp_path_factory: pytest.TempP
     folder = tmp_path_factory.mktemp("house")
     with Upstream() as upstream, Cable() as cable:
         address = f"http://127.0.0.1:{cable.port}"
-        env = environment(server_url, folder, DEEPSEEK_API_KEY="sk-0123456789abcdef", PUBLIC_URL=address)
+        ours = {"DEEPSEEK_API_KEY": "sk-0123456789abcdef", "PRIVATE_PROVIDERS": "127.0.0.1", "PUBLIC_URL": address}
+        env = environment(server_url, folder, **ours)
         with web(env, folder) as served, worker(env, folder):
             cable.lead_to(served.port)
             yield House(served, upstream, cable)
@@ -55,6 +56,7 @@ def house(django_db_setup: None, server_url: str, tmp_path_factory: pytest.TempP
 @pytest.fixture
 def upstream(house: House) -> Upstream:
     house.upstream.forget()
+    house.upstream.answer_with(lambda _: None)
     return house.upstream
 
 

@@ -18,10 +18,10 @@ STATUS = "Failed to load resource: the server responded with a status of "  # Ch
 @pytest.mark.parametrize(
     ("script", "kept"),
     [
-        (Script.error(402, "Insufficient Balance", "unknown_error"), ""),
+        (Script.error(400, "Content Exists Risk"), ""),
         (Script().role().text_delta("Half of it").cut(), "Half of it"),
     ],
-    ids=["402", "cut"],
+    ids=["refused", "cut"],
 )
 def test_a_failed_answer_says_why_and_keeps_what_was_said_and_can_be_tried_again(
     visit: Visit, alice: User, route: Route, upstream: Upstream, script: Script, kept: str

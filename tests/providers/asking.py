@@ -1,6 +1,7 @@
 """Asking the scripted upstream, and what came of it."""
 
 import asyncio
+import re
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass, field, replace
 
@@ -15,10 +16,16 @@ from providers import (
     ProviderError,
     Reasoning,
     Secret,
+    Started,
     Text,
     Usage,
     stream,
 )
+from providers.deltas import Logprobs, ToolCall, ToolCallBegun
+from providers.dialects import DIALECTS
+from providers.errors import CutError
+from providers.reading import Reader
+from providers.sse import Decoder
 from tests.upstream import Script, Upstream
 
 KEY = "sk-0123456789abcdef0123456789abcdef"
@@ -45,6 +52,30 @@ class Answer:
         found = [delta for delta in self.deltas if isinstance(delta, Usage)]
         assert len(found) <= 1
         return found[0] if found else None
+
+    @property
+    def calls(self) -> list[ToolCall]:
+        return [delta for delta in self.deltas if isinstance(delta, ToolCall)]
+
+    @property
+    def calls_begun(self) -> list[ToolCallBegun]:
+        return [delta for delta in self.deltas if isinstance(delta, ToolCallBegun)]
+
+    @property
+    def logprobs(self) -> list[Logprobs]:
+        return [delta for delta in self.deltas if isinstance(delta, Logprobs)]
+
+    @property
+    def outcome(self) -> tuple[list[Delta], str, str]:
+        """All that matters of it. What differs from one request to the next is left out: the trace, and made-up ids."""
+        deltas = [_without_chance(delta) for delta in self.deltas]
+        return deltas, self.error.code if self.error else "", self.error.sentence if self.error else ""
+
+    @property
+    def started(self) -> Started:
+        first = self.deltas[0]
+        assert isinstance(first, Started)
+        return first
 
     @property
     def finished(self) -> Finished | None:
@@ -79,13 +110,56 @@ class Asking:
     ) -> Answer:
         if script:
             self.upstream.play(script)
-        answer = Answer()
-        try:
-            async for delta in self.open(request, clocks):
-                answer.deltas.append(delta)
-        except ProviderError as error:
-            answer.error = error
+        return await answered(self.endpoint, request, self.clients, clocks)
+
+    async def however_cut(self, script: Script, request: ChatRequest = QUESTION) -> Answer:
+        """The answer to this script; the same one whether it comes whole, byte by byte, or in pieces of any size.
+
+        Whole and byte by byte it travels over HTTP. The sizes between are fed to the reader.
+        """
+        answer = await self(script, request)
+        assert (await self(script.in_pieces(1), request)).outcome == answer.outcome
+        body = script.body(**self.upstream.requests[-1].body)
+        for size in range(1, len(body) + 1):
+            assert read(body, size, self.dialect, request).outcome == answer.outcome, size
         return answer
 
     def start(self, request: ChatRequest = QUESTION) -> "asyncio.Task[Answer]":
         return asyncio.ensure_future(self(None, request))
+
+
+async def answered(
+    endpoint: Endpoint,
+    request: ChatRequest,
+    clients: Clients,
+    clocks: Clocks = Clocks(),  # noqa: B008
+) -> Answer:
+    """Everything that comes, however it ends."""
+    answer = Answer()
+    try:
+        async for delta in stream(endpoint, request, clocks=clocks, clients=clients):
+            answer.deltas.append(delta)
+    except ProviderError as error:
+        answer.error = error
+    return answer
+
+
+def _without_chance(delta: Delta) -> Delta:
+    if isinstance(delta, Started):
+        return replace(delta, trace_id="")
+    if isinstance(delta, ToolCall | ToolCallBegun) and re.fullmatch("call_[0-9a-f]{24}", delta.id):
+        return replace(delta, id="call_made_up")
+    return delta
+
+
+def read(body: bytes, size: int, dialect: str = "deepseek", request: ChatRequest = QUESTION) -> Answer:
+    """What a stream says when it comes in pieces of so many bytes, without any HTTP around it."""
+    decoder, reader, answer = Decoder(), Reader(DIALECTS[dialect], Secret(KEY), "", request), Answer()
+    try:
+        for start in range(0, len(body), size):
+            for event in decoder.feed(body[start : start + size]):
+                answer.deltas += reader.take(event)
+        answer.deltas.extend(reader.end(None if reader.done else CutError()))
+    except ProviderError as error:
+        answer.error = error
+    return answer

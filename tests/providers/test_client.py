@@ -1,6 +1,7 @@
 """Whole answers from a real server: every quirk that was ever seen on the wire, one test each."""
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -18,9 +19,12 @@ from providers import (
     Secret,
     Started,
     Text,
+    Tool,
+    ToolCall,
     Usage,
     stream,
 )
+from providers.body import BYTES_OF_DOCUMENT
 from providers.errors import (
     AuthenticationError,
     BalanceEmptyError,
@@ -73,7 +77,7 @@ async def test_thinking_comes_apart_from_the_answer(ask: Asking) -> None:
     assert answer.usage.reasoning == 2
 
 
-@pytest.mark.parametrize("reason", ["length", "content_filter", "tool_calls"])
+@pytest.mark.parametrize("reason", ["stop", "length", "content_filter"])
 async def test_the_reason_to_stop_is_passed_on(ask: Asking, reason: str) -> None:
     assert (await ask(Script.text("a", finish=reason))).finished == Finished(reason)
 
@@ -274,11 +278,57 @@ async def test_a_deeply_nested_event_is_only_a_bad_event(ask: Asking) -> None:
     assert answer.text == "Hello"
 
 
+# Whole answers, from servers that do not stream
+
+
+async def test_an_answer_that_is_not_streamed_is_read_all_the_same(ask: Asking) -> None:
+    answer = await ask(Script.whole("OK"))
+    assert answer.outcome[0] == [
+        Started("deepseek-flash", FINGERPRINT, ""),
+        Text("OK"),
+        Usage(prompt=8, completion=1, cache_miss=8),
+        Finished("stop"),
+    ]
+
+
+@pytest.mark.parametrize("blank", [b"\n" * 300, b"\r\n\r\n", b" \n", b"\xef\xbb\xbf"])
+@pytest.mark.parametrize("content_type", ["application/json", "application/octet-stream", "text/event-stream"])
+async def test_what_keeps_it_alive_is_no_part_of_it(ask: Asking, blank: bytes, content_type: str) -> None:
+    document = b'{\n "choices": [\n  {"message": {"content": "caf\xc3\xa9"}, "finish_reason": "length"}\n ]\n}\n'
+    answer = await ask(Script().head(Content_Type=content_type).raw(blank).in_pieces(3).raw(document))
+    assert (answer.text, answer.finished) == ("caf\u00e9", Finished("length"))
+
+
+async def test_a_whole_answer_holds_thoughts_and_calls_too(ask: Asking) -> None:
+    call = {"index": 0, "id": "call_00", "type": "function", "function": {"name": "get_date", "arguments": "{}"}}
+    script = Script.whole("", reasoning_content="I need the date.", tool_calls=[call], finish="tool_calls")
+    answer = await ask(script, replace(QUESTION, tools=(Tool("get_date", "Today"),)))
+    assert (answer.reasoning, answer.text) == ("I need the date.", "")
+    assert answer.calls == [ToolCall("call_00", "get_date", "{}")]
+    assert answer.finished == Finished("tool_calls")
+
+
+async def test_a_whole_answer_may_be_longer_than_any_event(ask: Asking) -> None:
+    assert len((await ask(Script.whole("x" * 3_000_000))).text) == 3_000_000
+
+
+async def test_a_whole_answer_without_an_end_is_given_up_after_eight_mebibytes(ask: Asking) -> None:
+    script = Script.whole("x" * (BYTES_OF_DOCUMENT + 1)).stall()
+    assert type((await ask(script, clocks=Clocks(first_event=5.0))).error) is MalformedStreamError
+    await ask.upstream.requests[0].closed()
+
+
+@pytest.mark.parametrize("end", [Script().cut(), Script().reset()])
+async def test_a_whole_answer_that_is_cut_is_none(ask: Asking, end: Script) -> None:
+    answer = await ask(Script().head(Content_Type="application/json").raw(b'{"choices":[{"message":{') + end)
+    assert type(answer.error) is CutError
+
+
 # Reasoning, elsewhere
 
 
 @pytest.mark.parametrize("name", ["reasoning_content", "reasoning"])
-@pytest.mark.parametrize("dialect", ["deepseek", "openai", "llamacpp"])
+@pytest.mark.parametrize("dialect", ["deepseek", "openai", "openrouter", "vllm", "ollama", "llamacpp", "litellm"])
 async def test_reasoning_is_found_under_both_names(ask: Asking, dialect: str, name: str) -> None:
     answer = await ask.of(dialect)(Script().reasoning("hm", name=name).text_delta("yes").finish().done())
     assert (answer.reasoning, answer.text) == ("hm", "yes")
@@ -382,7 +432,15 @@ async def test_a_body_without_a_word_is_an_overload(ask: Asking, script: Script)
         ('{"error":"something"}', ServerFaultError),
         ('{"error":{"code":"401","message":"no"}}', AuthenticationError),
         ('{"message":"service is too busy"}', OverloadedError),
-        ('{"choices":[{"message":{"content":"not a stream"}}]}', MalformedStreamError),
+        ('{"choices":5}', MalformedStreamError),
+        ('{"choices":[{"message":5}]}', MalformedStreamError),
+        ('{"choices":[{"message":{"content":"cut in the mid', MalformedStreamError),
+        ('{"choices":[{"message":{"content":""},"finish_reason":"stop"}]}', EmptyAnswerError),
+        ('{"choices":[{"message":{"content":null},"finish_reason":"error"}]}', ServerFaultError),
+        ('{"choices":[{"message":{"content":"a"}}],"error":{"message":"x","code":503}}', OverloadedError),
+        ('{"object":"error","message":"x","code":429}', RateLimitedError),
+        ("[]", MalformedStreamError),
+        ("{}", ServerFaultError),
         ("Just some text from a proxy", MalformedStreamError),
         ("<html><body>Welcome</body></html>", MalformedStreamError),
         ("[" * 60_000, MalformedStreamError),

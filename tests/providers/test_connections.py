@@ -4,6 +4,7 @@ import datetime
 import ipaddress
 import ssl
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,9 +12,9 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from providers import Clients
+from providers import Clients, Secret
 from providers.errors import ConnectionFailedError
-from tests.providers.asking import Asking
+from tests.providers.asking import KEY, Asking
 from tests.upstream import Script, Upstream
 
 
@@ -63,3 +64,11 @@ async def test_at_home_every_question_has_its_own_connection(ask: Asking) -> Non
     for _ in range(3):
         assert (await ask(Script.text("a"))).text == "a"
         await ask.upstream.requests[-1].closed()
+
+
+async def test_one_provider_has_one_client_and_one_limit(ask: Asking) -> None:
+    same, other = replace(ask.endpoint, api_key=Secret(KEY)), replace(ask.endpoint, name="other")
+    assert ask.clients.of(ask.endpoint) is ask.clients.of(same)
+    assert ask.clients.of(ask.endpoint) is not ask.clients.of(other)
+    async with ask.clients.turn(ask.endpoint) as http:
+        assert http is ask.clients.of(same)

@@ -5,6 +5,7 @@ from traceback import TracebackException
 import pytest
 
 from providers import ChatMessage, ChatRequest, Endpoint, Secret
+from providers.messages import FillRequest, Image, Tool, ToolUse
 from tests.providers.asking import KEY, Asking
 from tests.upstream import Script
 
@@ -28,7 +29,22 @@ def test_endpoints_with_other_keys_are_other_endpoints() -> None:
 
 
 def test_a_request_does_not_show_its_prompt() -> None:
-    assert "secret plan" not in repr(ChatRequest("m", (ChatMessage("user", "secret plan", "secret plan"),)))
+    image = Image("image/png", b"secret plan", "secret plan")
+    call = ToolUse("1", "search", "secret plan")
+    turn = ChatMessage("user", "secret plan", "secret plan", images=(image,), tool_calls=(call,))
+    assert "secret plan" not in repr(ChatRequest("m", (turn,)))
+    assert "secret plan" not in repr(FillRequest("m", "secret plan", "secret plan"))
+
+
+@pytest.mark.parametrize("name", ["get_weather", "Get-Weather-2", "a" * 64])
+def test_a_tool_has_a_name_that_every_provider_takes(name: str) -> None:
+    assert Tool(name, "Tells it").name == name
+
+
+@pytest.mark.parametrize("name", ["", "get weather", "mcp.search", "wetter_für", "a\n", "a" * 65])
+def test_a_tool_with_a_name_that_a_provider_would_refuse_is_a_mistake(name: str) -> None:
+    with pytest.raises(ValueError, match="No provider"):
+        Tool(name, "Tells it")
 
 
 @pytest.mark.parametrize("script", [Script().reset(), Script.error(400, "bad"), Script().text_delta("a").cut()])

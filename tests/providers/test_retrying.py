@@ -7,10 +7,13 @@ from providers.errors import (
     BalanceEmptyError,
     ConnectionFailedError,
     CutError,
+    EmptyAnswerError,
     InvalidRequestError,
+    LeakedMarkupError,
     OverloadedError,
     ProviderError,
     RateLimitedError,
+    ServerFaultError,
     StalledError,
 )
 from providers.retrying import PATIENCE, retry_delay
@@ -21,8 +24,26 @@ def test_delays_double_and_come_up_to_a_tenth_later() -> None:
     assert retry_delay(OverloadedError(), 1, chance=lambda: 1.0) == pytest.approx(0.55)
 
 
+def test_no_delay_of_ours_is_longer_than_ten_seconds() -> None:
+    assert retry_delay(OverloadedError(), 9, attempts=20, chance=lambda: 0.0) == 10.0
+
+
 def test_there_is_no_fourth_retry() -> None:
+    assert retry_delay(OverloadedError(), 3) is not None
     assert retry_delay(OverloadedError(), 4) is None
+
+
+@pytest.mark.parametrize("attempts", [1, 2, 6])
+def test_a_chain_says_how_often_a_model_is_asked(attempts: int) -> None:
+    delays = [retry_delay(OverloadedError(), attempt, attempts=attempts) for attempt in range(1, 9)]
+    assert [delay is not None for delay in delays].count(True) == attempts - 1
+    assert delays[attempts - 1] is None
+
+
+@pytest.mark.parametrize("error", [EmptyAnswerError(), LeakedMarkupError()], ids=str)
+def test_a_models_own_mistake_is_forgiven_once(error: ProviderError) -> None:
+    assert retry_delay(error, 1) is not None
+    assert retry_delay(error, 2) is None
 
 
 @pytest.mark.parametrize(
@@ -32,7 +53,9 @@ def test_what_cannot_get_better_is_not_asked_again(error: ProviderError) -> None
     assert retry_delay(error, 1) is None
 
 
-@pytest.mark.parametrize("error", [RateLimitedError(), ConnectionFailedError(), CutError(), StalledError("idle")])
+@pytest.mark.parametrize(
+    "error", [RateLimitedError(), ServerFaultError(), ConnectionFailedError(), CutError(), StalledError("idle")]
+)
 def test_what_may_get_better_is_asked_again(error: ProviderError) -> None:
     assert retry_delay(error, 1) is not None
 

@@ -20,6 +20,10 @@ CASES = [
     pytest.param("<think>hm</think>yes", True, "hm", "yes", id="the opener may be missing and is not"),
     pytest.param("hm <", True, "hm <", "", id="the opener is missing and nothing is closed"),
     pytest.param("<think>hm</think>\n\n    code", False, "hm", "    code", id="indentation stays"),
+    pytest.param(" " * 200 + "<think>", False, "", " " * 200 + "<think>", id="white space without end"),
+    pytest.param(
+        "a\n</think>\n```\n</think>\n```", True, "a\n", "```\n</think>\n```", id="closed, then in a code block"
+    ),
 ]
 
 
@@ -44,3 +48,12 @@ def test_an_answer_is_not_held_back() -> None:
     tags = ThinkTags()
     assert tags.split("Hello") == [Text("Hello")]
     assert tags.split(" <") == [Text(" <")]
+
+
+def test_tags_are_over_once_the_answer_has_begun() -> None:
+    tags = ThinkTags()
+    seen = []
+    for piece in ("<think>", "hm", "</think>", "\n\n", "yes"):
+        tags.split(piece)
+        seen.append(tags.are_over)
+    assert seen == [False, False, False, False, True]

@@ -1,0 +1,172 @@
+"""Images in questions: whatever is uploaded becomes a small clean JPEG or PNG, and the file itself is thrown away.
+
+Why these limits: docs/decisions/0005.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+import threading
+from collections.abc import Sequence
+from io import BytesIO
+
+from django.core.files.uploadedfile import UploadedFile
+from PIL import Image, ImageOps
+
+from conversations.models import Attachment
+from conversations.models.attachment import NAME_LIMIT
+
+# Of what is uploaded.
+COUNT_LIMIT = 10  # images of a question
+FILE_LIMIT = 10_000_000  # bytes
+QUESTION_LIMIT = 25_000_000  # bytes of all images of a question
+# Pixels, by format: what decoding one takes, at most, is about 300 MB; libwebp holds copies of its own.
+PIXEL_LIMITS = {"JPEG": 50_000_000, "MPO": 50_000_000, "PNG": 50_000_000, "GIF": 50_000_000, "WEBP": 16_000_000}
+RATIO_LIMIT = 100  # of the longer side to the shorter; servers answer a thread of pixels with an error
+SCAN_LIMIT = 50  # of a JPEG, which is drawn over and over: usual are 1 to 12, and each costs as much as a whole image
+PATIENCE = 20.0  # seconds to wait for the images of others
+
+# Of what is kept.
+PIXELS = 4_194_304  # 2560 by 1440 passes as it is, a 4K screen at 71 %
+SIDE = 4096  # pixels; DeepSeek's docs of 2026-09-18 allow no more where a request has 15 images
+BYTES = 2_000_000  # a question's ten fit into one request
+# Of a JPEG, until it fits: its quality, and whether colours are as sharp (0) as brightness, for coloured letters.
+# Even noise fits the last one.
+QUALITIES = ((88, 0), (75, 0), (60, 2), (25, 2))
+
+READABLE = "JPEG, PNG, GIF or WebP"
+MEDIA_TYPES = "image/jpeg,image/png,image/gif,image/webp"
+LOSSLESS = {"PNG", "GIF"}
+
+JPEG_MARKER = re.compile(rb"\xff[^\x00\x01\xd0-\xd7\xff]")  # those that begin a segment
+JPEG_SCAN, JPEG_END = b"\xff\xda", b"\xff\xd9"
+
+MediaType = Attachment.MediaType
+
+# One image at a time and process: ten at once would take gigabytes. Where a frame outgrows what its file's head has
+# said, Pillow's own limit holds, at twice this number.
+_decoding = threading.Lock()
+Image.MAX_IMAGE_PIXELS = max(PIXEL_LIMITS.values())
+
+
+class UnfitImageError(Exception):
+    """An image that can't be taken; `sentence` tells the member which and why."""
+
+    def __init__(self, sentence: str) -> None:
+        super().__init__(sentence)
+        self.sentence = sentence
+
+
+def prepare(uploads: Sequence[UploadedFile[bytes]], *, beside: int = 0) -> list[Attachment]:
+    """What is to be kept of a question's uploads, beside so many images that it has. Raises UnfitImageError.
+
+    Takes up to 2 s an image, and waits for those of others: hold no lock and no connection.
+    """
+    if (count := len(uploads) + beside) > COUNT_LIMIT:
+        raise UnfitImageError(f"A question may have {COUNT_LIMIT} images; these are {count}.")
+    for upload in uploads:
+        if (upload.size or 0) > FILE_LIMIT:
+            raise UnfitImageError(f"“{clean_name(upload.name)}” is larger than {FILE_LIMIT // 10**6} MB.")
+    if sum(upload.size or 0 for upload in uploads) > QUESTION_LIMIT:
+        raise UnfitImageError(f"The images of a question may have {QUESTION_LIMIT // 10**6} MB together.")
+    return [_prepare(clean_name(upload.name), upload.read()) for upload in uploads]
+
+
+def clean_name(raw: str | None) -> str:
+    """A file's name as a label: no folders, no control or direction characters, no end of 100 characters."""
+    last = (raw or "").replace("\\", "/").rpartition("/")[2]
+    shown = "".join(letter if letter.isprintable() else " " for letter in last)
+    return " ".join(shown.split())[:NAME_LIMIT].strip() or "image"
+
+
+def _prepare(name: str, data: bytes) -> Attachment:
+    if not _decoding.acquire(timeout=PATIENCE):
+        raise UnfitImageError("Many images are being looked at just now. Try again in a moment.")
+    try:
+        media_type, encoded, (width, height) = _encoded(name, data)
+    except UnfitImageError:
+        raise
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning):
+        raise _too_large(name, max(PIXEL_LIMITS.values())) from None
+    except Exception:  # at a broken file Pillow raises almost anything
+        raise UnfitImageError(f"“{name}” is not a whole {READABLE} image.") from None
+    finally:
+        _decoding.release()
+    return Attachment(name=name, media_type=media_type, data=encoded, width=width, height=height, bytes=len(encoded))
+
+
+def _too_large(name: str, most: int) -> UnfitImageError:
+    return UnfitImageError(f"“{name}” is too large: it may have {most // 10**6} megapixels.")
+
+
+def _encoded(name: str, data: bytes) -> tuple[MediaType, bytes, tuple[int, int]]:
+    """Judged by content. A moving image is its first frame: models look at no more."""
+    with Image.open(BytesIO(data), formats=("JPEG", "PNG", "GIF", "WEBP")) as opened:
+        _check(name, opened, data)
+        clean = _clean(opened)
+    if opened.format in LOSSLESS and len(encoded := _saved(clean, "PNG")) <= BYTES:
+        return MediaType.PNG, encoded, clean.size
+    flat = _flat(clean)
+    for quality, subsampling in QUALITIES:
+        encoded = _saved(flat, "JPEG", quality=quality, subsampling=subsampling)
+        if len(encoded) <= BYTES:
+            break
+    return MediaType.JPEG, encoded, clean.size
+
+
+def _check(name: str, image: Image.Image, data: bytes) -> None:
+    """Before anything is decoded: its head says how much that would be."""
+    assert image.format is not None
+    most = PIXEL_LIMITS[image.format]
+    if image.width * image.height > most:
+        raise _too_large(name, most)
+    if max(image.size) > RATIO_LIMIT * min(image.size):
+        raise UnfitImageError(f"“{name}” is too thin: it may be {RATIO_LIMIT} times as long as it is wide.")
+    if image.format in {"JPEG", "MPO"} and _scans(data) > SCAN_LIMIT:
+        raise UnfitImageError(f"“{name}” is a JPEG of too many layers.")
+
+
+def _scans(data: bytes) -> int:
+    """How often a JPEG is drawn over. What stands behind its end, as a phone's film does, is not of it."""
+    count, at = 0, 2
+    while (marker := JPEG_MARKER.search(data, at)) and marker[0] != JPEG_END:
+        count += marker[0] == JPEG_SCAN
+        at = marker.end() + int.from_bytes(data[marker.end() : marker.end() + 2])
+    return count
+
+
+def _clean(image: Image.Image) -> Image.Image:
+    """As it is looked at: upright, not too large, and without a word beside its pixels."""
+    size = _fitting(image.size)
+    image.draft("RGB", size)  # a JPEG is decoded at an eighth, a quarter or half
+    if image.mode.startswith("I"):  # 16 bits of grey, of which Pillow would take all above 255 for white
+        image = image.convert("I").point(lambda grey: grey / 256).convert("L")
+    mode = "RGBA" if image.has_transparency_data else "RGB"
+    upright = image if image.mode == mode else image.convert(mode)
+    # Roughly first, which needs no copy of its full size.
+    if (factor := int(upright.width / size[0] / 1.5)) > 1:
+        upright = upright.reduce(factor)
+    upright = ImageOps.exif_transpose(upright.resize(size, Image.Resampling.LANCZOS))
+    upright.info = {}  # else some of it is saved again: a colour profile, a comment
+    return upright
+
+
+def _fitting(size: tuple[int, int]) -> tuple[int, int]:
+    width, height = size
+    scale = min(1, math.sqrt(PIXELS / (width * height)), SIDE / max(size))
+    return max(1, int(width * scale)), max(1, int(height * scale))
+
+
+def _flat(image: Image.Image) -> Image.Image:
+    """On white paper, where it was transparent."""
+    if image.mode != "RGBA":
+        return image
+    paper = Image.new("RGBA", image.size, "white")
+    return Image.alpha_composite(paper, image).convert("RGB")
+
+
+def _saved(image: Image.Image, format: str, **options: int) -> bytes:
+    out = BytesIO()
+    image.save(out, format, **options)
+    return out.getvalue()

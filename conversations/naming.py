@@ -1,0 +1,103 @@
+"""A conversation's title, given by the model after its first answer. Without one the question's first words stay."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from dataclasses import replace
+from uuid import UUID
+
+from django.db import Error as DatabaseError
+
+from conversations import calling, markdown
+from conversations.calling import Candidate
+from conversations.crossing import Crossing
+from conversations.deeds import deed
+from conversations.log import storable
+from conversations.models import Conversation, Generation
+from conversations.prompting import naming_prompt
+from providers.client import Clients
+from providers.deltas import Text
+from providers.errors import ProviderError
+from providers.messages import ChatMessage, ChatRequest, Effort
+from usage.models import Call
+
+logger = logging.getLogger(__name__)
+
+TOKENS = 40
+SECONDS = 60.0
+CHARACTERS = 80
+READ = 2_000  # characters after which it is no title any more, and we hang up
+
+
+async def name(generation: Generation, candidate: Candidate, cross: Crossing, clients: Clients) -> None:
+    """Ask the model that just answered for a title, if the conversation has none yet."""
+    try:
+        if not (said := await cross(_to_be_named, generation)):
+            return
+        request = ChatRequest(
+            model=candidate.request.model,
+            messages=said,
+            effort=Effort.OFF,
+            max_tokens=TOKENS,
+            user_id=candidate.request.user_id,
+            abilities=candidate.request.abilities,
+            starts_thinking=candidate.request.starts_thinking,
+        )
+        async with asyncio.timeout(SECONDS):
+            call = await cross(calling.open_call, generation, Call.Purpose.TITLE, candidate)
+            title = await _answer(replace(candidate, request=request), call, cross, clients)
+        await cross(give_title, generation.conversation_id, title)
+    except (ProviderError, TimeoutError, DatabaseError) as error:
+        logger.info("no title for conversation %s: %s", generation.conversation_id, type(error).__name__)
+
+
+async def _answer(candidate: Candidate, call: calling.OpenCall, cross: Crossing, clients: Clients) -> str:
+    said = ""
+    try:
+        async with contextlib.aclosing(candidate.stream(candidate.request, clients)) as deltas:
+            async for delta in deltas:
+                call.notice(delta)
+                said += delta.text if isinstance(delta, Text) else ""
+                if len(said) > READ:
+                    break
+    except ProviderError as error:
+        await cross(calling.fail_call, call, error)
+        raise
+    await cross(calling.close_call, call)
+    return said
+
+
+def _to_be_named(generation: Generation) -> tuple[ChatMessage, ...]:
+    """What the model reads to give a title, or nothing when the conversation has one."""
+    named = Conversation.objects.filter(
+        pk=generation.conversation_id, named_by=Conversation.Named.EXCERPT, deleted_at=None
+    )
+    answer = generation.message
+    answer.refresh_from_db(fields=["text"])
+    if not named.exists() or answer.parent is None or not answer.text:
+        return ()
+    return naming_prompt(answer.parent.text, answer.text)
+
+
+def give_title(conversation_id: UUID, title: str) -> None:
+    """Replace the excerpt by the model's title, unless a member was quicker or the model said nothing."""
+    title = _tidy(title)
+    if not title:
+        return
+    with contextlib.suppress(Conversation.DoesNotExist), deed(Conversation(pk=conversation_id)) as conversation:
+        if conversation.named_by == Conversation.Named.EXCERPT:
+            conversation.title = title
+            conversation.named_by = Conversation.Named.MODEL
+
+
+def _tidy(title: str) -> str:
+    """The first line, without the quotes, hashes and full stops that models put around a title.
+
+    Nothing if nobody could see it, or if it is too long for a title: a small model has answered the question once more.
+    """
+    said = markdown.legible(storable(title))
+    lines = [line.strip(" \t#*_`\"'“”«».。") for line in said.splitlines() if not line.startswith("```")]
+    first = next((line for line in lines if any(it.isprintable() and not it.isspace() for it in line)), "")
+    return first if len(first) <= CHARACTERS else ""
