@@ -220,9 +220,9 @@ class EmbeddedPostgres:
     def _wait_until_gone(self, pid: int, patience: float) -> None:
         deadline = time.monotonic() + patience
         while time.monotonic() < deadline:
-            if self._process is not None:
-                self._process.poll()  # buries it: unburied it would look alive
-            if not _is_postgres(pid, self.where.data):
+            ours = self._process if self._process is not None and self._process.pid == pid else None
+            # Ours is gone once it is buried: one that is about to die has no command line any more.
+            if ours.poll() is not None if ours else not _is_postgres(pid, self.where.data):
                 return
             time.sleep(0.02)
 

@@ -21,6 +21,7 @@ STOP_LENGTH = 100  # characters; ours
 
 # Shown in this order; all but the effort behind "Settings".
 PARAMETERS = ("effort", "format", "temperature", "top_p", "max_tokens", "stop")
+EFFORTS = {"off": "No thinking", "low": "Low thinking", "high": "High thinking", "max": "Max thinking"}
 # Whether what Auto chooses takes a temperature, nobody knows beforehand. How much to think is a wish for all of them.
 TAKEN_BY_AUTO = frozenset({"effort"})
 
@@ -105,7 +106,17 @@ class ParametersForm(forms.Form):
         if route.model is None:
             return TAKEN_BY_AUTO
         taken, typed = route.model.takes(route.effort), self["effort"].value()
-        return route.model.takes(typed) if "effort" in taken and typed in Route.Effort.values else taken
+        return route.model.takes(typed) if "effort" in taken and typed in EFFORTS else taken
+
+    @property
+    def listed(self) -> list[Route]:
+        """What everybody chooses from; all there is, if none is listed."""
+        return [route for route in self.routes if route.listed] or list(self.routes)
+
+    @property
+    def by_their_names(self) -> list[Route]:
+        """The rest, for those who know what they are looking for."""
+        return [route for route in self.routes if route not in self.listed]
 
     @property
     def settings(self) -> list[BoundField]:
@@ -142,12 +153,12 @@ def _named(routes: Sequence[Route], name: str | None) -> Route | None:
 
 
 def _effort_of(route: Route) -> forms.ChoiceField:
-    """How much to think. Every choice says what it is about: the list stands beside the models' without a word."""
-    usual = "default" if route.is_auto else f"{route.effort} (default)"
+    """How much to think. What differs comes first: a phone shows no more of it."""
+    usual = "Default thinking" if route.is_auto else f"{EFFORTS[route.effort]} (default)"
     return forms.ChoiceField(
         label="Thinking",
         required=False,
-        choices=[("", f"Thinking: {usual}"), *((effort, f"Thinking: {effort}") for effort in Route.Effort.values)],
+        choices=[("", usual), *EFFORTS.items()],
         error_messages={"invalid_choice": "Choose from the list how much to think."},
         widget=forms.Select(attrs={"class": "choice"}),
     )

@@ -257,7 +257,7 @@ def test_for_auto_only_the_thinking_is_set_and_a_sentence_says_so(browser_of_ali
     Route.objects.through(route.steps.get().model, name="code", label="Code", auto=Route.Auto.CODE)
     Route.objects.create(name="auto", label="Auto", auto=Route.Auto.CHOOSER)
     html = browser_of_alice.get("/parameters/", {"route": "auto"}).content.decode()
-    assert re.findall(r'name="(\w+)"', html) == ["effort", "reset"]
+    assert re.findall(r'name="(\w+)"', html) == ["effort"]
     assert "There is nothing more to set for Auto." in html
 
 
@@ -285,3 +285,16 @@ def test_without_any_model_the_page_still_stands(browser_of_alice: Client, route
         response = browser_of_alice.get(address)
         assert response.status_code == 200
         assert "temperature" not in response.content.decode()
+
+
+def test_what_few_people_choose_stands_apart_at_the_end_of_the_list(browser_of_alice: Client, route: Route) -> None:
+    model = route.steps.get().model
+    Route.objects.through(model, name="deepseek-chat", label="deepseek-chat", position=1, listed=False)
+    html = browser_of_alice.get("/").content.decode()
+    options = re.search(r'<select class="choice" id="route".*?</select>', html, re.DOTALL)
+    assert options is not None
+    first, _, rest = options[0].partition('<optgroup label="By name">')
+    assert re.findall(r'value="([^"]+)"', first) == ["quick"]
+    assert re.findall(r'value="([^"]+)"', rest) == ["deepseek-chat"]
+    Route.objects.filter(name="deepseek-chat").delete()
+    assert "optgroup" not in browser_of_alice.get("/").content.decode()

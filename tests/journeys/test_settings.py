@@ -76,19 +76,19 @@ def test_the_settings_follow_the_model_and_how_much_it_thinks(tab: Page, deep: R
     expect(tab.get_by_label("Temperature")).to_have_count(0)
     expect(tab.get_by_label("Stop at")).to_have_value("END")
     expect(tab.get_by_label("Thinking")).to_have_value("")
-    expect(tab.locator("#id_effort option:checked")).to_have_text("Thinking: high (default)")
+    expect(tab.locator("#id_effort option:checked")).to_have_text("High thinking (default)")
     expect(tab.locator("#settings")).to_have_attribute("open", "")
     expect(tab.locator("#question")).to_have_value("Half a thought")
-    tab.get_by_label("Thinking").select_option("Thinking: off")
+    tab.get_by_label("Thinking").select_option("No thinking")
     expect(tab.get_by_label("Temperature")).to_have_value("")
-    tab.get_by_label("Thinking").select_option("Thinking: max")
+    tab.get_by_label("Thinking").select_option("Max thinking")
     expect(tab.get_by_label("Temperature")).to_have_count(0)
     tab.get_by_role("button", name="Send").click()
     wait_for_end(tab)
     body = asked(upstream)
     assert (body["reasoning_effort"], body["stop"]) == ("max", ["END"])
     assert "temperature" not in body
-    expect(tab.locator("#id_effort option:checked")).to_have_text("Thinking: max")
+    expect(tab.locator("#id_effort option:checked")).to_have_text("Max thinking")
     tab.get_by_role("link", name="New conversation").click()
     expect(tab.locator(".empty")).to_be_visible()
     expect(tab.locator("#question")).to_have_value("")  # what was sent is no draft
@@ -101,7 +101,7 @@ def test_of_quick_changes_of_mind_the_last_one_counts(tab: Page, deep: Route) ->
         "(it) => ['quick', 'deep', 'quick', 'deep'].forEach((name) => {"
         " it.value = name; it.dispatchEvent(new Event('change', {bubbles: true})); })"
     )
-    expect(tab.locator("#id_effort option").first).to_have_text("Thinking: high (default)")
+    expect(tab.locator("#id_effort option").first).to_have_text("High thinking (default)")
     expect(tab.locator("#id_temperature")).to_have_count(0)
 
 
@@ -142,7 +142,7 @@ def test_the_button_says_that_something_is_set_and_reset_takes_it_back(tab: Page
     assert tab.evaluate(mark) == "none"
     tab.get_by_label("Temperature").fill("0.5")
     assert tab.evaluate(mark) == '"" / "changed"'
-    tab.get_by_label("Thinking").select_option("Thinking: off")
+    tab.get_by_label("Thinking").select_option("No thinking")
     tab.locator("#question").fill("Half a thought")
     tab.get_by_role("button", name="Reset to the defaults").click()
     expect(tab.get_by_label("Temperature")).to_have_value("")
@@ -159,7 +159,7 @@ def test_everything_is_reached_and_done_with_the_keyboard_alone(tab: Page, deep:
     tab.keyboard.type("By keys alone")
     press_tab_until(tab, tab.get_by_label("Model"))
     tab.keyboard.press("ArrowDown")
-    expect(tab.locator("#id_effort option").first).to_have_text("Thinking: high (default)")
+    expect(tab.locator("#id_effort option").first).to_have_text("High thinking (default)")
     expect(tab.get_by_label("Model")).to_be_focused()
     press_tab_until(tab, tab.get_by_label("Thinking"))
     tab.keyboard.press("ArrowDown")  # off
@@ -231,7 +231,7 @@ def test_the_composer_fits_its_screen_and_every_control_a_finger(
     expect(page.get_by_label("Temperature")).to_be_visible()
     assert page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
     small = page.evaluate(
-        "[...document.querySelectorAll('#composer :is(button, select, textarea, summary, input:not([type=hidden], [type=file]))')]"
+        "[...document.querySelectorAll('#composer :is(button, select, textarea, summary, input[type=text])')]"
         ".filter((it) => it.checkVisibility()).map((it) => [it.id, it.getBoundingClientRect()])"
         ".filter(([, box]) => box.width < 24 || box.height < 24).map(([id]) => id)"
     )
