@@ -48,7 +48,8 @@ class Leave(IntEnum):
 def may_call(provider_id: int) -> Leave:
     """Whether to ask this provider now. Of all who ask an open circuit, one at a time has leave: it is the probe.
 
-    One query, and for the probe a second one. Who has leave tells `failed` if it does not go well.
+    One query, and for the probe a second one. Who has leave tells `failed` if it does not go well, and
+    who is WATCHED `let_go` if it has nothing to tell.
     """
     rows = Circuit.objects.filter(pk=provider_id).values_list("opened_at", "failures", _is_due)
     opened_at, failures, is_due = next(iter(rows), (None, [], False))
@@ -66,6 +67,11 @@ def succeeded(provider_id: int) -> None:
     """
     to_close = Q(probed_until__isnull=False) | (Q(opened_at=None) & ~Q(failures=[]))
     Circuit.objects.filter(to_close, pk=provider_id).update(**CLOSED)
+
+
+def let_go(provider_id: int) -> None:
+    """The probe told nothing: it was stopped, or its question was refused. Another may try at once."""
+    Circuit.objects.filter(_open, pk=provider_id, probed_until__isnull=False).update(probed_until=None)
 
 
 def failed(provider_id: int, code: str, *, at_once: bool) -> None:

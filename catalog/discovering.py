@@ -8,7 +8,7 @@ from asgiref.sync import async_to_sync
 from django.db import transaction
 
 from catalog.models import LanguageModel, Provider
-from providers.client import Clients
+from providers.connections import Clients
 from providers.models_list import list_models
 
 SECONDS = 10.0

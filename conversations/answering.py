@@ -9,7 +9,7 @@ import asyncio
 import contextlib
 import logging
 from dataclasses import replace
-from typing import Any
+from uuid import uuid4
 
 from conversations import briefing, calling, ending, naming
 from conversations.briefing import STOPPED, Brief
@@ -20,10 +20,17 @@ from conversations.log import Log
 from conversations.models import Chunk, Generation
 from conversations.prompting import shortened
 from conversations.seams import Seam
-from providers.client import Clients
+from providers.connections import Clients
 from providers.deltas import Delta, Reasoning, Text
 from providers.dialects import DIALECTS
-from providers.errors import AccessDeniedError, ContextTooLongError, ImagesRefusedError, ProviderError
+from providers.errors import (
+    AccessDeniedError,
+    ContextTooLongError,
+    EmptyAnswerError,
+    ImagesRefusedError,
+    ModelMissingError,
+    ProviderError,
+)
 from providers.messages import ChatRequest
 from providers.repairs import repaired
 from providers.requests import goes_on
@@ -51,16 +58,18 @@ class Answer:
 
     def __init__(self, generation: Generation, log: Log, clients: Clients, cross: Crossing) -> None:
         self.generation = generation
+        self._epoch = generation.epoch  # ours; ending reads the row anew
         self._log, self._clients, self._cross = log, clients, cross
         self._writing: asyncio.Task[Outcome] | None = None
         self._naming: asyncio.Task[None] | None = None
         self._halted = self._handed_back = False
         self._verdict: Outcome | None = None  # why it was halted; None: it is not ours any more
-        self._call: OpenCall | None = None
+        self._turn: Candidate | None = None  # whom the page names
+        self._opening: asyncio.Task[OpenCall] | None = None
+        self._call: OpenCall | None = None  # the last one
         self._length = 0  # characters said
         self._most = LONGEST
         self._ended = False
-        self._facts: dict[str, Any] = {}
 
     @property
     def is_writing(self) -> bool:
@@ -87,7 +96,7 @@ class Answer:
         self._log.open(self.generation, lambda refused: self.halt(None if refused else OVERFLOWED))
         outcome = await self._written()
         await self._log.close(self.generation.pk)
-        done = outcome is not None and await self._end(outcome) and outcome.state == State.DONE
+        done = await self._end(outcome)
         self._ended = True
         if done and self._call and not self._handed_back:
             self._naming = asyncio.create_task(
@@ -114,10 +123,9 @@ class Answer:
         if isinstance(begun, Outcome):
             return begun
         self._most -= len(begun.said)
+        self._turn = begun.candidates[0]
         errors: list[ProviderError] = []
         for candidate in begun.candidates:
-            if errors:
-                await self._cross.surely(briefing.turn_to, self.generation, candidate)
             try:
                 await self._ask(candidate, begun)
             except ProviderError as error:
@@ -150,28 +158,36 @@ class Answer:
 
     async def _attempt(self, candidate: Candidate, request: ChatRequest, said: str) -> None:
         """One request, from its Call row to its last delta. Raises ProviderError."""
-        self._call = None
-        call = self._call = await self._cross.surely(calling.open_call, self.generation, Call.Purpose.ANSWER, candidate)
+        # Not cancelled with us: a row that is just being written has to have its Reply as well.
+        self._opening = asyncio.create_task(self._open(candidate))
+        call = await asyncio.shield(self._opening)
+        if candidate is not self._turn:
+            self._turn = candidate
+            await self._cross.surely(briefing.turn_to, self.generation, candidate)
         must_join = request.prefix and not goes_on(DIALECTS[candidate.endpoint.dialect], request)
         try:
             await self._read(call, request, Seam(said if must_join else ""))
         except ProviderError as error:
-            self._call = None
+            if said and isinstance(error, EmptyAnswerError):
+                return  # there was nothing left to say
             await self._cross.surely(calling.fail_call, call, error)
             raise
 
+    async def _open(self, candidate: Candidate) -> OpenCall:
+        self._call = await self._cross.surely(
+            calling.open_call, self.generation, uuid4(), Call.Purpose.ANSWER, candidate
+        )
+        return self._call
+
     async def _read(self, call: OpenCall, request: ChatRequest, seam: Seam) -> None:
-        self._facts |= {"provider": call.row.provider, "model": call.row.model}
-        try:
-            async with contextlib.aclosing(call.candidate.stream(request, self._clients)) as deltas:
-                async for delta in deltas:
-                    if call.is_watched:
-                        await self._cross.surely(calling.has_begun, call)
-                    call.notice(delta)
-                    self._take(delta, seam)
-        finally:  # also when it is stopped
-            self._say(Chunk.Kind.TEXT, seam.flush())
-            self._facts |= call.facts
+        async with contextlib.aclosing(call.candidate.stream(request, self._clients)) as deltas:
+            async for delta in deltas:
+                if call.is_watched:
+                    await self._cross.surely(calling.has_begun, call)
+                call.notice(delta)
+                self._take(delta, seam)
+        # Only now: of what is held back when it is broken off nobody knows if it was new, and nobody has seen it.
+        self._say(Chunk.Kind.TEXT, seam.flush())
 
     def _take(self, delta: Delta, seam: Seam) -> None:
         match delta:
@@ -190,15 +206,22 @@ class Answer:
     def _spoke(self) -> bool:
         return self._length > 0
 
-    async def _end(self, outcome: Outcome) -> bool:
-        """End it in the database, once that can be reached; by then the reaper may have been here."""
-        return await self._cross.surely(_end, self.generation, replace(outcome, facts=self._facts), self._call)
+    async def _end(self, outcome: Outcome | None) -> bool:
+        """Write down its end, once the database can be reached; by then the reaper may have been here.
+
+        With None somebody has, and only the call is closed. Whether it is done, and by us.
+        """
+        if self._opening:
+            await asyncio.gather(self._opening, return_exceptions=True)
+        return await self._cross.surely(_end, self.generation, self._epoch, outcome or HANDED_BACK, self._call)
 
 
-def _end(generation: Generation, outcome: Outcome, call: OpenCall | None) -> bool:
+def _end(generation: Generation, epoch: int, outcome: Outcome, call: OpenCall | None) -> bool:
     if call:
         calling.close_call(call, "" if outcome.state == State.DONE else outcome.error_code or str(outcome.state))
-    return ending.end(generation, outcome, may=lambda row: row.epoch == generation.epoch)
+    facts = call.columns if call else {}
+    ended = ending.end(generation, replace(outcome, facts=facts), may=lambda row: row.epoch == epoch)
+    return ended and outcome.state == State.DONE
 
 
 def _otherwise(request: ChatRequest, error: ProviderError, candidate: Candidate) -> ChatRequest | None:
@@ -211,13 +234,13 @@ def _otherwise(request: ChatRequest, error: ProviderError, candidate: Candidate)
 
 def _may_another_do_better(error: ProviderError) -> bool:
     """Whether the provider is at fault, or what its model can take. What all would refuse is asked of nobody else."""
-    can_help = (calling.RestingError, AccessDeniedError, ContextTooLongError, ImagesRefusedError)
+    can_help = (calling.RestingError, AccessDeniedError, ContextTooLongError, ImagesRefusedError, ModelMissingError)
     return error.retryable or error.is_fatal or isinstance(error, can_help)
 
 
 def _failed(errors: list[ProviderError], brief: Brief) -> Outcome:
-    """One sentence, however many were asked."""
-    last = errors[-1]
+    """One sentence, however many were asked; rather what went wrong than that somebody was not asked for it."""
+    last = next((it for it in reversed(errors) if not isinstance(it, calling.RestingError)), errors[-1])
     if len(errors) == 1 or len(errors) < len(brief.candidates):
         return Outcome(State.FAILED, last.code, last.sentence)
     sentence = f"None of the {len(errors)} models behind “{brief.label}” could answer. {last.sentence}"

@@ -221,7 +221,7 @@ def carry_on(answer: Message, member: User) -> Message:
     """
     with deed(answer.conversation) as locked:
         answer.refresh_from_db()
-        if not answer.is_answer:
+        if not answer.is_answer or answer.parent is None:
             raise NotAnswerableError
         generation = answer.generation
         generation.lock()
@@ -229,7 +229,10 @@ def carry_on(answer: Message, member: User) -> Message:
             return answer
         if generation.is_whole or not (answer.text or answer.reasoning) or locked.leaf_id != answer.pk:
             raise NotAnswerableError
-        generation.route, generation.member = _its_route(answer), member
+        if (route := _its_route(answer)) != generation.route:
+            choice = _choice(locked, answer.parent, route)
+            generation.route, generation.routed_because = choice.route, choice.reason
+        generation.member = member
         generation.queue_again()
         answer.changed_seq = locked.seq
         answer.save(update_fields=["changed_seq"])

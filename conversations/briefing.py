@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from django.conf import settings
 from django.db import transaction
+from django.db.models import prefetch_related_objects
 from django.utils.crypto import salted_hmac
 
 from catalog.models import Step
@@ -14,7 +15,7 @@ from conversations.calling import Candidate
 from conversations.ending import Outcome
 from conversations.models import Conversation, Generation, Message
 from conversations.parameters import Parameters
-from conversations.prompting import prompt
+from conversations.prompting import Told, prompt
 from providers.messages import ChatMessage, ChatRequest, Clocks, Effort, Format
 
 STOPPED = Outcome(Generation.State.STOPPED)
@@ -36,7 +37,7 @@ def begin(generation: Generation) -> Brief | Outcome:
     """Tell the readers that the answer has begun, and gather what it needs. An Outcome if it is over already."""
     with transaction.atomic():
         conversation = Conversation.objects.locked().get(pk=generation.conversation_id)
-        row = Generation.objects.select_related("message__parent", "route").get(pk=generation.pk)
+        row = Generation.objects.select_related("message__parent__conversation", "route").get(pk=generation.pk)
         # Stopped between the claim and here, when the hint found nobody to tell; or reaped, had we to wait for long.
         if row.stop_requested or row.epoch != generation.epoch:
             return STOPPED
@@ -61,29 +62,32 @@ def _tell(conversation: Conversation, message: Message) -> None:
 
 
 def _brief(generation: Generation) -> Brief | Outcome:
-    route = generation.route
-    if route is None or not route.is_ready or not route.ready_steps:
+    prefetch_related_objects([generation], "route__steps__model__provider")
+    route, question = generation.route, generation.message.parent
+    assert question is not None  # an answer always stands below its question
+    steps = route.ready_steps if route and route.enabled else []
+    if route is None or not steps:
         return UNROUTED
-    candidates = tuple(_candidate(generation, step) for step in route.ready_steps)
+    told = Told(question)
+    candidates = tuple(_candidate(generation, step, told) for step in steps)
     return Brief(route.label, candidates, generation.message.text)
 
 
-def _candidate(generation: Generation, step: Step) -> Candidate:
+def _candidate(generation: Generation, step: Step, told: Told) -> Candidate:
     model, clocks = step.model, Clocks(**settings.PROVIDER_CLOCKS)
     if step.timeout:
         clocks = Clocks(clocks.connect, min(clocks.first_event, step.timeout), clocks.idle, clocks.total)
-    return Candidate(model, model.provider.endpoint, _request(generation, step), clocks, step.attempts)
+    return Candidate(model, model.provider.endpoint, _request(generation, step, told), clocks, step.attempts)
 
 
-def _request(generation: Generation, step: Step) -> ChatRequest:
+def _request(generation: Generation, step: Step, told: Told) -> ChatRequest:
     model, answer, asked = step.model, generation.message, Parameters.stored(generation.parameters)
-    assert answer.parent is not None  # an answer always stands below its question
     goes_on = bool(answer.text or answer.reasoning)
     begun = ChatMessage("assistant", answer.text, reasoning=answer.reasoning) if goes_on else None
     return ChatRequest(
         model=model.name,
         messages=prompt(
-            answer.parent,
+            told,
             model.context_tokens,
             model.output_tokens,
             step.route.instructions,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator
 from dataclasses import asdict, dataclass, field
 from typing import Any
+from uuid import UUID
 
 from django.utils import timezone
 
@@ -12,10 +13,12 @@ from catalog import circuits
 from catalog.models import LanguageModel
 from conversations.log import storable
 from conversations.models import Generation
-from providers.client import Clients, stream
+from providers.client import stream
+from providers.connections import Clients
 from providers.deltas import Delta, Finished, Reasoning, Started, Text, Usage
 from providers.errors import ProviderError, UnavailableError
 from providers.messages import ChatRequest, Clocks, Endpoint
+from providers.retrying import FORGIVEN_ONCE
 from usage import spending
 from usage.models import Call
 
@@ -34,20 +37,30 @@ class Candidate:
         return stream(self.endpoint, request, clocks=self.clocks, clients=clients)
 
 
+# Columns of usage.Reply, and of Generation.
+UNKNOWN: dict[str, Any] = {
+    "first_text_at": None,
+    "returned_model": "",
+    "fingerprint": "",
+    "trace_id": "",
+    "finish_reason": "",
+    "usage": None,
+}
+
+
 @dataclass
 class OpenCall:
-    """A request under way, and what is known of its answer so far: columns of usage.Reply, and of Generation."""
+    """A request under way, and what is known of its answer so far."""
 
     row: Call
     candidate: Candidate
     is_watched: bool  # by the provider's circuit, which wants to hear of its first word
-    facts: dict[str, Any] = field(default_factory=dict)
+    facts: dict[str, Any] = field(default_factory=lambda: {**UNKNOWN})
 
     def notice(self, delta: Delta) -> None:
         match delta:
             case Text() | Reasoning():
-                if "first_text_at" not in self.facts:
-                    self.facts["first_text_at"] = timezone.now()
+                self.facts["first_text_at"] = self.facts["first_text_at"] or timezone.now()
             case Started(model, fingerprint, trace_id):
                 self.facts |= {
                     "returned_model": storable(model)[:120],
@@ -59,6 +72,11 @@ class OpenCall:
             case Finished(reason):
                 self.facts["finish_reason"] = reason[:60]
 
+    @property
+    def columns(self) -> dict[str, Any]:
+        """What a Generation keeps of it, and nothing of the one before it."""
+        return {"provider": self.row.provider, "model": self.row.model, **self.facts}
+
 
 class RestingError(UnavailableError):
     """The provider's circuit is open: it is not asked at all."""
@@ -68,12 +86,14 @@ class RestingError(UnavailableError):
     sentence = "The provider has failed several times, so we leave it alone for a moment. Try again soon."
 
 
-def open_call(generation: Generation, purpose: str, candidate: Candidate) -> OpenCall:
+def open_call(generation: Generation, key: UUID, purpose: str, candidate: Candidate) -> OpenCall:
     """Write down that we are about to ask. Raises RestingError instead while the provider's circuit is open."""
     leave = circuits.may_call(candidate.model.provider_id)
     if not leave:
         raise RestingError
-    row = spending.open_call(generation.pk, generation.conversation_id, generation.member_id, purpose, candidate.model)
+    row = spending.open_call(
+        key, generation.pk, generation.conversation_id, generation.member_id, purpose, candidate.model
+    )
     return OpenCall(row, candidate, is_watched=leave is circuits.Leave.WATCHED)
 
 
@@ -84,14 +104,19 @@ def has_begun(call: OpenCall) -> None:
 
 
 def close_call(call: OpenCall, error_code: str = "") -> None:
-    """Write down how it ended; a code of ours, or none when the answer was whole."""
+    """Write down how it ended: a code of ours, or none when the answer was whole. Told twice, the first stands."""
     spending.close_call(call.row, error_code=error_code, **call.facts)
+    if call.is_watched:
+        call.is_watched = False
+        circuits.let_go(call.candidate.model.provider_id)
 
 
 def fail_call(call: OpenCall, error: ProviderError) -> None:
     """Write down what went wrong, and let the circuit know."""
-    if error.trace_id:
-        call.facts["trace_id"] = storable(error.trace_id)[:200]
+    call.facts["trace_id"] = storable(error.trace_id)[:200] or call.facts["trace_id"]
+    is_the_providers_fault = error.is_fatal or (error.retryable and not isinstance(error, FORGIVEN_ONCE))
+    if is_the_providers_fault:
+        call.is_watched = False
     close_call(call, error.code)
-    if error.retryable or error.is_fatal:
+    if is_the_providers_fault:
         circuits.failed(call.candidate.model.provider_id, error.code, at_once=error.is_fatal)

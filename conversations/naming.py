@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import logging
 from dataclasses import replace
-from uuid import UUID
+from uuid import UUID, uuid4
 
 from django.db import Error as DatabaseError
 
@@ -17,7 +17,7 @@ from conversations.deeds import deed
 from conversations.log import storable
 from conversations.models import Conversation, Generation
 from conversations.prompting import naming_prompt
-from providers.client import Clients
+from providers.connections import Clients
 from providers.deltas import Text
 from providers.errors import ProviderError
 from providers.messages import ChatMessage, ChatRequest, Effort
@@ -46,7 +46,7 @@ async def name(generation: Generation, candidate: Candidate, cross: Crossing, cl
             starts_thinking=candidate.request.starts_thinking,
         )
         async with asyncio.timeout(SECONDS):
-            call = await cross(calling.open_call, generation, Call.Purpose.TITLE, candidate)
+            call = await cross(calling.open_call, generation, uuid4(), Call.Purpose.TITLE, candidate)
             title = await _answer(replace(candidate, request=request), call, cross, clients)
         await cross(give_title, generation.conversation_id, title)
     except (ProviderError, TimeoutError, DatabaseError) as error:
@@ -58,12 +58,17 @@ async def _answer(candidate: Candidate, call: calling.OpenCall, cross: Crossing,
     try:
         async with contextlib.aclosing(candidate.stream(candidate.request, clients)) as deltas:
             async for delta in deltas:
+                if call.is_watched:
+                    await cross(calling.has_begun, call)
                 call.notice(delta)
                 said += delta.text if isinstance(delta, Text) else ""
                 if len(said) > READ:
                     break
     except ProviderError as error:
         await cross(calling.fail_call, call, error)
+        raise
+    except asyncio.CancelledError:  # it took too long, or the worker goes
+        await cross(calling.close_call, call, "stopped")
         raise
     await cross(calling.close_call, call)
     return said

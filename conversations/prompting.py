@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import cached_property
 from uuid import UUID
 
 from catalog.choosing import estimated_tokens
@@ -24,8 +25,22 @@ NAMING = (
 )
 
 
+class Told:
+    """All that was said down to `question`, read once for every model that may answer it."""
+
+    def __init__(self, question: Message) -> None:
+        self._path = Path(question.conversation, leaf=question.pk)
+        self.messages = self._path.messages()
+
+    @cached_property
+    def images(self) -> dict[UUID, Image]:
+        """The newest ones, with their bytes: up to 20 MB, so only models that see ask for them."""
+        rows = Attachment.objects.in_bulk(Attachment.objects.newest_within(IMAGES, IMAGE_BYTES, self._path.ids))
+        return {pk: Image(row.media_type, bytes(row.data), row.name) for pk, row in rows.items()}
+
+
 def prompt(
-    question: Message,
+    told: Told,
     context_tokens: int,
     output_tokens: int,
     instructions: str = "",
@@ -33,7 +48,7 @@ def prompt(
     *,
     sees: bool = False,
 ) -> tuple[ChatMessage, ...]:
-    """The system's words, the path down to `question`, and what was said of its answer already.
+    """The system's words, what was told down to the question, and what was said of its answer already.
 
     The oldest turns go when the window is too small; never the question. A model that `sees` is given the newest
     images; of all others it reads the names.
@@ -42,9 +57,8 @@ def prompt(
     room = max(context_tokens - output_tokens, context_tokens // 4) - estimated_tokens(system)
     room -= estimated_tokens(begun.content) if begun else 0
     kept: list[ChatMessage] = []
-    path = Path(question.conversation, leaf=question.pk)
-    images = _newest_images(path) if sees else {}
-    for message in reversed(path.messages()):
+    images = told.images if sees else {}
+    for message in reversed(told.messages):
         turn = _as_said(message, images)
         room -= estimated_tokens(turn.content) + IMAGE_TOKENS * len(turn.images)
         if kept and room < 0:
@@ -53,11 +67,6 @@ def prompt(
     # What never changes comes first, so that the provider's prefix cache is of use.
     turns = (ChatMessage("system", system), *_from_a_question(kept[::-1]))
     return (*turns, begun) if begun else turns
-
-
-def _newest_images(path: Path) -> dict[UUID, Image]:
-    rows = Attachment.objects.in_bulk(Attachment.objects.newest_within(IMAGES, IMAGE_BYTES, path.ids))
-    return {pk: Image(row.media_type, bytes(row.data), row.name) for pk, row in rows.items()}
 
 
 def _as_said(message: Message, images: Mapping[UUID, Image]) -> ChatMessage:

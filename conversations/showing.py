@@ -38,8 +38,10 @@ class GrowingAnswer:
         self._text = GrowingText(f"t{message.short_id}")
         self._phase: str = message.generation.state
         self._has_thought = bool(message.reasoning)
+        self._blank = ""  # how the text begins, while that may be before a JSON object
+        self._has_begun = False
         self._reasoning.feed(message.reasoning)
-        self._text.feed(message.text)
+        self._say(message.text)
 
     def refresh(self, message: Message) -> None:
         """Its row changed: from queued to running, or its place among its siblings."""
@@ -50,13 +52,23 @@ class GrowingAnswer:
     def take(self, event: Event) -> None:
         self.seq = event.seq
         if event.kind == Chunk.Kind.TEXT:
-            growing, self._phase = self._text, "writing"
+            self._phase = "writing"
+            self._say(event.text)
         else:
-            growing, self._has_thought = self._reasoning, True
+            self._has_thought = True
             # Never back from writing: a phase is sent whole, and a model may think and talk by turns at every word.
             if self._phase != "writing":
                 self._phase = "thinking"
-        growing.feed(event.text)
+            self._reasoning.feed(event.text)
+
+    def _say(self, text: str) -> None:
+        if not self._has_begun:
+            text = self._blank + text
+            if not text.strip():
+                self._blank = text
+                return
+            self._has_begun, text = True, _fence(self.message.generation, text) + text
+        self._text.feed(text)
 
     def settle(self) -> None:
         """Show what the last event held back: what came after the element that it closed.
@@ -86,9 +98,23 @@ def message(shown: Message, growing: Mapping[UUID, GrowingAnswer]) -> SafeString
     """One message as HTML; out of the log if it is being written."""
     if shown.is_answer and shown.generation.pk in growing:
         return growing[shown.generation.pk].html()
-    text = markdown.render(shown.text) if shown.is_answer else _as_typed(shown.text)
+    text = _as_written(shown) if shown.is_answer else _as_typed(shown.text)
     phase = shown.generation.state if shown.is_answer else ""
     return _message(shown, phase, markdown.render(shown.reasoning) if shown.reasoning else "", text)
+
+
+def _as_written(answer: Message) -> str:
+    fence = _fence(answer.generation, answer.text)
+    return markdown.render(f"{fence}{answer.text}\n```" if fence else answer.text)
+
+
+def _fence(generation: Generation, text: str) -> str:
+    """What opens a code block around the JSON that was asked for: as prose it would lose its lines and its asterisks.
+
+    Nothing if the model wrote a fence of its own, or no JSON.
+    """
+    is_json = generation.parameters.get("format") == "json" and text.lstrip()[0:1] in {"{", "["}
+    return "```json\n" if is_json else ""
 
 
 def _as_typed(text: str) -> str:

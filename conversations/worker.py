@@ -17,7 +17,7 @@ from conversations.answering import Answer
 from conversations.crossing import Crossing
 from conversations.log import Log
 from conversations.models import Generation
-from providers.client import Clients
+from providers.connections import Clients
 
 logger = logging.getLogger(__name__)
 
@@ -33,8 +33,8 @@ class Worker:
         self._cross = Crossing(THREADS, "worker")
         self._log = Log(self._cross)
         self._clients = Clients()
-        self._answers: dict[UUID, Answer] = {}
-        self._tasks: set[asyncio.Task[None]] = set()
+        # By answer, not by generation: one may still give a title while another continues what it wrote.
+        self._answers: dict[Answer, asyncio.Task[None]] = {}
         self._wake = asyncio.Event()
         self._leaving = asyncio.Event()
         self._gone = False
@@ -67,10 +67,14 @@ class Worker:
 
     def _heard(self, hint: dict[str, Any]) -> None:
         if "stop" in hint:
-            if answer := self._answers.get(UUID(hint["stop"])):
+            if answer := self._written().get(UUID(hint["stop"])):
                 answer.halt(answering.STOPPED)
         else:
             self._wake.set()
+
+    def _written(self) -> dict[UUID, Answer]:
+        """The answers that are being written, by generation."""
+        return {answer.generation.pk: answer for answer in self._answers if answer.is_writing}
 
     async def _claim_until_leaving(self) -> None:
         while not self._leaving.is_set():
@@ -95,20 +99,22 @@ class Worker:
 
     def _start(self, generation: Generation) -> None:
         answer = Answer(generation, self._log, self._clients, self._cross)
-        self._answers[generation.pk] = answer
+        older = self._written().get(generation.pk)
+        if older:  # it was taken from us while we slept, and now we are given it anew
+            older.halt(None)
+        self._answers[answer] = asyncio.create_task(self._answer(answer, self._answers[older] if older else None))
         if self._gone:  # claimed while we were told to go
             answer.hand_back()
-        task = asyncio.create_task(self._answer(answer))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
 
-    async def _answer(self, answer: Answer) -> None:
+    async def _answer(self, answer: Answer, older: asyncio.Task[None] | None) -> None:
         try:
+            if older:
+                await older  # the log has one writer of an answer
             await answer.run()
         except Exception:
             logger.exception("generation %s is left to the reaper", answer.generation.pk)
         finally:
-            self._answers.pop(answer.generation.pk, None)
+            del self._answers[answer]
             self._wake.set()
 
     async def _often(self, seconds: float, deed: Any) -> None:
@@ -123,7 +129,7 @@ class Worker:
 
     async def _beat(self) -> None:
         """Lengthen the leases, learn of stops whose hint was lost, and drop what is not ours any more."""
-        answers = {pk: answer for pk, answer in self._answers.items() if answer.is_writing}
+        answers = self._written()
         held = await self._cross(Generation.objects.beat, self.name, answers)
         for pk, answer in answers.items():
             if pk not in held:
@@ -140,13 +146,13 @@ class Worker:
 
     async def _finish(self) -> None:
         """Let running answers end by themselves for a while, then end the rest at once, not after their lease."""
-        if self._tasks:
-            await asyncio.wait(self._tasks, timeout=settings.GRACE_SECONDS)
+        if self._answers:
+            await asyncio.wait(self._answers.values(), timeout=settings.GRACE_SECONDS)
         self._hand_back()
-        if self._tasks:
-            await asyncio.wait(self._tasks, timeout=10)
+        if self._answers:
+            await asyncio.wait(self._answers.values(), timeout=10)
 
     def _hand_back(self) -> None:
         self._gone = True
-        for answer in self._answers.values():
+        for answer in self._answers:
             answer.hand_back()

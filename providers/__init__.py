@@ -4,7 +4,8 @@
 asks what there is. `Clients` holds the connections; everything they raise is a ProviderError.
 """
 
-from providers.client import Clients, fill, stream
+from providers.client import fill, stream
+from providers.connections import Clients
 from providers.deltas import (
     Delta,
     Finished,

@@ -8,8 +8,9 @@ import httpx
 
 from providers.errors import CutError, MalformedStreamError, OverloadedError, ProviderError
 
-# httpx-aiohttp translates most of aiohttp's errors, not all.
-TROUBLE = (httpx.TransportError, httpx.DecodingError, aiohttp.ClientError, OSError)
+# httpx-aiohttp translates most of aiohttp's errors, not all. A redirect to nonsense is an InvalidURL, although nobody
+# follows it.
+TROUBLE = (httpx.TransportError, httpx.InvalidURL, aiohttp.ClientError, OSError)
 BYTES_OF_COMPLAINT = 64 * 1024
 BYTES_OF_DOCUMENT = 8 * 1024 * 1024
 SECONDS_FOR_COMPLAINT = 10.0
@@ -24,7 +25,8 @@ class Body:
     """
 
     def __init__(self, response: httpx.Response, trace_id: str) -> None:
-        self._pieces = response.aiter_bytes()
+        # Raw: we ask for no compression, and what was compressed many times over would unfold without end.
+        self._pieces = response.aiter_raw()
         self._trace_id = trace_id
         self._beginning = bytearray()
         self._is_stream = False

@@ -9,6 +9,7 @@ from providers.errors import (
     ContextTooLongError,
     FormatRefusedError,
     ImagesRefusedError,
+    ModelMissingError,
     OutputCapRefusedError,
     OverloadedError,
     ParameterRefusedError,
@@ -67,6 +68,19 @@ WORDS: tuple[tuple[str, type[ProviderError]], ...] = (
     ("loading model", OverloadedError),
 )
 
+# DeepSeek; OpenAI and vLLM; Ollama; OpenRouter; LiteLLM; Anthropic.
+MODEL_MISSING = re.compile(
+    r"""
+      supported\ api\ model\ names
+    | model_not_found | the\ model\ \S{1,200}\ does\ not\ exist
+    | model\ \S{1,200}\ not\ found
+    | is\ not\ a\ valid\ model\ id
+    | invalid\ model\ name
+    | not_found_error.{1,100}model:
+    """,
+    re.VERBOSE,
+)
+
 # How long an answer may be, as DeepSeek, OpenAI, Anthropic and Groq say it.
 OUTPUT_LIMIT = re.compile(
     r"""
@@ -117,6 +131,8 @@ def kind_of(text: str) -> type[ProviderError] | None:
     lowered = text.lower()
     if output_limit(lowered):
         return OutputCapRefusedError
+    if MODEL_MISSING.search(lowered):
+        return ModelMissingError
     known = next((kind for words, kind in WORDS if words in lowered), None)
     return known or (ParameterRefusedError if refused_parameter(lowered) else None)
 

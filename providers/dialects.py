@@ -51,7 +51,8 @@ class Dialect:
     think_tags: thinking may also arrive as <think>…</think> in the text.
     replay: which assistant turns carry their reasoning back while thinking, in replay_field: none; all of them if the
     request has tools, also those without any; or those that have some, whose template decides what it reads of it.
-    continuation, fill_path: None and "" where the server has no such thing.
+    strict_path, fill_path: where to post strict tools and a FillRequest. continuation, fill_path: None and "" where the
+    server has no such thing.
     beta: the version under which an address offers what is not final yet.
     """
 
@@ -70,10 +71,8 @@ class Dialect:
     replay: Literal["never", "with_tools", "always"] = "never"
     replay_field: str = "reasoning_content"
     continuation: Continuation | None = None
-    path: str = CHAT
     strict_path: str = CHAT
     fill_path: str = ""
-    models_path: str = "/models"
     beta: str = ""
 
     def has(self, feature: Feature, *, thinking: bool) -> bool:

@@ -13,6 +13,7 @@
     │   │   ├── OutputCapRefusedError
     │   │   ├── PrefixRefusedError
     │   │   └── ParameterRefusedError
+    │   ├── ModelMissingError        whatever its status
     │   ├── ContextTooLongError
     │   └── ContentRefusedError
     ├── UnavailableError             nothing wrong with the question: trying again can help
@@ -128,6 +129,11 @@ class ParameterRefusedError(InvalidRequestError):
 
     code = "parameter_refused"
     parameter: str = ""
+
+
+class ModelMissingError(RefusedError):
+    code = "model_missing"
+    sentence = "The provider has no model of this name. An administrator needs to look at it."
 
 
 class ContextTooLongError(RefusedError):

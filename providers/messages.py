@@ -153,14 +153,13 @@ class FillRequest:
     max_tokens: int = 1024
     stop: tuple[str, ...] = ()
     temperature: float | None = None
-    user_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
     """A server that speaks one of our dialects. Equal endpoints share a client and a concurrency limit.
 
-    public_only: its name must not lead into a private network.
+    public_only: its address must not lead into a private network.
     """
 
     name: str

@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 from providers.body import Body
-from providers.client import Clients
+from providers.connections import Clients
 from providers.dialects import DIALECTS
 from providers.errors import MalformedStreamError, ProviderError
 from providers.mending import mended
@@ -23,7 +23,7 @@ async def list_models(endpoint: Endpoint, *, clients: Clients, seconds: float = 
     Understands {"data": [{"id"}]} as OpenAI and most others send it (DeepSeek, vLLM, OpenRouter, LiteLLM, Anthropic,
     Ollama and llama.cpp under /v1), {"models": [{"name"}]} of Ollama's own /api/tags, and a bare list.
     """
-    url = DIALECTS[endpoint.dialect].url(endpoint.base_url, DIALECTS[endpoint.dialect].models_path)
+    url = DIALECTS[endpoint.dialect].url(endpoint.base_url, "/models")
     clocks = Clocks(connect=seconds, first_event=seconds, idle=seconds, total=seconds)
     http = clients.of(endpoint)
     with Watch(clocks) as watch:

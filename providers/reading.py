@@ -17,6 +17,7 @@ from providers.errors import (
 )
 from providers.logprobs import logprobs
 from providers.markup import leaks_in
+from providers.mending import mended
 from providers.messages import ChatRequest, FillRequest, Secret
 from providers.refusals import complaint_in_stream
 from providers.speech import Speech
@@ -114,7 +115,8 @@ class Reader:
         # Azure begins with a chunk that has neither.
         if not self.started and (choices or chunk.get("model")):
             self.started = True
-            found.append(Started(_string(chunk, "model"), _string(chunk, "system_fingerprint"), self._trace_id))
+            model, fingerprint = mended(_string(chunk, "model")), mended(_string(chunk, "system_fingerprint"))
+            found.append(Started(model, fingerprint, self._trace_id))
         # Usage rides on the finish chunk, on one without choices, or on every chunk with running totals.
         if usage := chunk.get("usage"):
             self._usage = believable_usage(usage) or self._usage

@@ -40,6 +40,9 @@ STATUSES: Mapping[int, type[ProviderError]] = {
 # A 429 may mean an empty purse, a 403 an indecent question; every other status is believed before the words.
 WORDS_DECIDE = {400, 403, 404, 409, 413, 422, 429}
 
+# DeepSeek's three, the second of which is everybody's, and OpenRouter's.
+TRACES = ("x-ds-trace-id", "x-request-id", "x-deepseek-request-id", "x-generation-id")
+
 KEY_LIKE = re.compile(
     r"""
       \S*\*{3,}\S*                                       # already masked, with the last characters shown
@@ -82,7 +85,7 @@ def scrubbed(text: str, key: Secret) -> str:
 
 def trace_id(headers: Mapping[str, str]) -> str:
     """What the provider's support will ask for."""
-    found = headers.get("x-ds-trace-id") or headers.get("x-request-id") or ""
+    found = next((headers[name] for name in TRACES if headers.get(name)), "")
     return re.sub(r"[^\w.:-]", "", found)[:128]
 
 

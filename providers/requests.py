@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from providers.dialects import Dialect
+from providers.dialects import CHAT, Dialect
 from providers.messages import ChatRequest, FillRequest, Tool
 from providers.question import Question
 from providers.strict import strict
@@ -21,7 +21,7 @@ def path_of(dialect: Dialect, request: ChatRequest) -> str:
     question = Question(dialect, request)
     if question.continuation:
         return question.continuation.path
-    return dialect.strict_path if question.is_strict else dialect.path
+    return dialect.strict_path if question.is_strict else CHAT
 
 
 def request_body(dialect: Dialect, request: ChatRequest) -> bytes:
@@ -52,11 +52,6 @@ def goes_on(dialect: Dialect, request: ChatRequest) -> bool:
     look at the seam: the model is asked to begin with the last words it had said.
     """
     return Question(dialect, request).continuation is not None
-
-
-def fill_path(dialect: Dialect) -> str:
-    """Where to post a FillRequest; "" where the server fills no holes."""
-    return dialect.fill_path
 
 
 def fill_body(dialect: Dialect, request: FillRequest) -> bytes:

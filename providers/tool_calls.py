@@ -99,7 +99,7 @@ class ToolCalls:
     def _write(self, draft: Draft, arguments: object) -> None:
         # A string by the book; some servers send the object itself.
         text = json.dumps(arguments, ensure_ascii=False) if isinstance(arguments, dict) else arguments
-        if not isinstance(text, str):
+        if not (text and isinstance(text, str)):
             return
         self._room -= len(text)
         if self._room >= 0:

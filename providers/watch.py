@@ -1,8 +1,8 @@
 """The clocks of one answer."""
 
 import asyncio
-from collections.abc import Awaitable
-from typing import Self
+from collections.abc import Coroutine
+from typing import Any, Self
 
 from providers.errors import Clock, StalledError
 from providers.messages import Clocks
@@ -11,7 +11,8 @@ SECONDS_AFTER_FINISH = 5.0  # for usage and [DONE]; nothing of the answer is mis
 
 
 class Watch:
-    """Waits for the provider, but not for ever. Time that the reader of the deltas takes is not held against it.
+    """Waits for the provider, but not for ever. Only the total holds the time against it that the reader of the deltas
+    takes.
 
     One timer for the whole answer, which looks again when it fires; an asyncio.timeout() around every read was a
     tenth of what a token costs. Cancelling follows asyncio.Timeout: ours becomes an error, anyone else's stays one.
@@ -42,8 +43,12 @@ class Watch:
         if self._timer.when() > self._deadline:
             self._set_timer(self._deadline)
 
-    async def wait[T](self, coming: Awaitable[T]) -> T:
+    async def wait[T](self, coming: Coroutine[Any, Any, T]) -> T:
         """Raises StalledError, which names the clock that ran out."""
+        # Of a provider that is always faster than our reader, the timer never finds us waiting.
+        if self._loop.time() >= self._end:
+            coming.close()
+            raise StalledError("total")
         task = asyncio.current_task()
         assert task
         cancels = task.cancelling()

@@ -12,9 +12,15 @@ from usage.models import Call
 
 @admin.register(Call)
 class CallAdmin(admin.ModelAdmin[Call]):
-    list_display = ("created_at", "purpose", "provider", "model", "generation_id", "number")
-    list_filter = ("purpose", "provider", "model")
+    list_display = ("created_at", "purpose", "provider", "model", "outcome", "generation_id", "number")
+    list_filter = ("purpose", "provider", "model", "reply__error_code")
+    list_select_related = ("reply",)
     date_hierarchy = "created_at"
+
+    @admin.display(ordering="reply__error_code")
+    def outcome(self, call: Call) -> str:
+        """What came of it; nothing for one that is under way, or whose worker died."""
+        return str(call.reply) if hasattr(call, "reply") else ""
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False

@@ -54,4 +54,4 @@ class Reply(models.Model):
         verbose_name_plural = "replies"
 
     def __str__(self) -> str:
-        return f"{self.error_code or self.finish_reason} of {self.call_id}"
+        return self.error_code or self.finish_reason

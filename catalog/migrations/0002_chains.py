@@ -8,10 +8,12 @@ import catalog.models
 
 
 def chains(apps: Any, schema_editor: Any) -> None:
-    """A route had one model; now it has a chain. And what DeepSeek's models can do is known better."""
+    """A route had one model; now it has a chain, and Quick its part. What DeepSeek's models can do is known better."""
     Step = apps.get_model("catalog", "Step")
-    for route in apps.get_model("catalog", "Route").objects.all():
+    routes = apps.get_model("catalog", "Route").objects.all()
+    for route in routes:
         Step.objects.create(route=route, position=1, model_id=route.model_id)
+    routes.filter(name="quick").update(auto="otherwise")
     models = apps.get_model("catalog", "LanguageModel").objects.filter(provider__name="deepseek")
     models.update(fills=True)
     models.filter(name="deepseek-flash").update(sees=True)

@@ -138,7 +138,7 @@ class Generation(models.Model):
         self.stop_requested = self.is_fallback = False
         self.ended_at = None
         self.error_code = self.error = self.finish_reason = ""
-        self.save(update_fields=[*QUEUED_ANEW, "route", "member"])
+        self.save(update_fields=[*QUEUED_ANEW, "route", "routed_because", "member"])
 
     def lock(self) -> None:
         """Lock the row and read it anew. The conversation's lock comes first.

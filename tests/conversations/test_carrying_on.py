@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
+from contextlib import suppress
 from uuid import uuid4
 
 import pytest
@@ -9,18 +12,23 @@ from asgiref.sync import sync_to_async
 from django.test import Client
 
 from accounts.models import User
-from catalog.models import Provider, Route
-from conversations import asking, events
+from catalog.models import LanguageModel, Provider, Route, Step
+from conversations import asking, ending, events
 from conversations.errors import NotAnswerableError
 from conversations.models import Conversation, Generation, Message
 from tests.conversations.conftest import working
 from tests.conversations.replaying import Follower, WebProcess, Writer, assert_same, load
-from tests.upstream import Script, Upstream
+from tests.upstream import Gate, Script, Upstream
 from tests.workers import at_once, eventually, has_ended
 from usage.models import Call, Reply
 
 HALF, REST = ["Once ", "upon ", "a time"], [" there ", "was a fox."]
 WHOLE = "Once upon a time there was a fox."
+
+
+def broken_off(*texts: str) -> Script:
+    """No cut: one that comes together with the words may take some of them with it."""
+    return Script().role().text_delta(*texts).finish("insufficient_system_resource").done()
 
 
 def carry_on(generation: Generation) -> Message:
@@ -38,8 +46,8 @@ async def ended(generation: Generation) -> tuple[str, str]:
 @pytest.mark.parametrize(
     ("script", "state"),
     [
-        (Script().role().text_delta(*HALF).cut(), "failed"),
-        (Script().role().text_delta(*HALF).finish("insufficient_system_resource").done(), "failed"),
+        (Script().role().text_delta(*HALF).pause(0.2).cut(), "failed"),
+        (broken_off(*HALF), "failed"),
         (Script().role().text_delta(*HALF).finish("length").done(), "done"),
     ],
     ids=["cut", "no capacity", "length"],
@@ -71,7 +79,7 @@ async def test_a_stopped_answer_goes_on(upstream: Upstream, generation: Generati
 
 async def test_it_can_be_broken_off_and_go_on_many_times(upstream: Upstream, generation: Generation) -> None:
     words = [f"word{n} " for n in range(4)]  # a fifth cut in a minute would open the circuit
-    upstream.play(*[Script().role().text_delta(word).cut() for word in words])
+    upstream.play(*[broken_off(word) for word in words])
     async with working():
         for count in range(1, len(words) + 1):
             assert await ended(generation) == ("failed", "".join(words[:count]))
@@ -79,12 +87,12 @@ async def test_it_can_be_broken_off_and_go_on_many_times(upstream: Upstream, gen
                 await sync_to_async(carry_on)(generation)
     rows = Call.objects.order_by("number").values_list("number", "reply__error_code")
     calls = await sync_to_async(lambda: list(rows))()
-    assert calls == [(n, "cut") for n in range(1, len(words) + 1)]
+    assert calls == [(n, "overloaded") for n in range(1, len(words) + 1)]
 
 
 async def test_a_model_that_can_only_be_asked_to_repeats_no_word(upstream: Upstream, generation: Generation) -> None:
     await Provider.objects.aupdate(dialect="openai")
-    upstream.play(Script().role().text_delta(*HALF).cut(), Script.text("upon ", "a time", *REST))
+    upstream.play(broken_off(*HALF), Script.text("upon ", "a time", *REST))
     async with working():
         await ended(generation)
         await sync_to_async(carry_on)(generation)
@@ -111,7 +119,7 @@ async def test_when_all_went_into_thinking_it_answers_out_of_its_thoughts(
 
 
 async def test_each_attempt_is_written_down_with_what_came_of_it(upstream: Upstream, generation: Generation) -> None:
-    upstream.play(Script().role().text_delta(*HALF).cut(), Script.text(*REST))
+    upstream.play(broken_off(*HALF), Script.text(*REST))
     async with working():
         await ended(generation)
         await sync_to_async(carry_on)(generation)
@@ -120,10 +128,112 @@ async def test_each_attempt_is_written_down_with_what_came_of_it(upstream: Upstr
         lambda: list(Reply.objects.filter(call__purpose="answer").order_by("call__number").select_related("call"))
     )()
     assert [(it.error_code, it.finish_reason, it.usage is None) for it in rows] == [
-        ("cut", "", True),
+        ("overloaded", "", False),
         ("", "stop", False),
     ]
     assert all(it.returned_model == "deepseek-flash" and it.trace_id and it.first_text_at for it in rows)
+
+
+async def test_what_fails_before_its_next_word_keeps_its_text_and_can_go_on_again(
+    upstream: Upstream, generation: Generation, conversation: Conversation, browser_of_alice: Client
+) -> None:
+    upstream.play(broken_off(*HALF), Script.error(400, "Invalid messages"), Script.text(*REST))
+    async with working():
+        await ended(generation)
+        await sync_to_async(carry_on)(generation)
+        assert await ended(generation) == ("failed", "".join(HALF))
+        assert generation.error_code == "invalid_request"
+        page = await sync_to_async(browser_of_alice.get)(conversation.get_absolute_url())
+        assert "Once upon a time" in page.content.decode()
+        await sync_to_async(carry_on)(generation)
+        assert await ended(generation) == ("done", WHOLE)
+
+
+async def test_an_answer_that_had_said_all_is_whole_and_no_failure(upstream: Upstream, generation: Generation) -> None:
+    upstream.play(broken_off(WHOLE), Script().role().finish().done())
+    async with working():
+        await ended(generation)
+        await sync_to_async(carry_on)(generation)
+        assert await ended(generation) == ("done", WHOLE)
+    assert (generation.error_code, generation.is_whole) == ("", True)
+    rows = Call.objects.filter(purpose="answer").order_by("number").values_list("reply__error_code", flat=True)
+    assert await sync_to_async(lambda: list(rows))() == ["overloaded", ""]
+
+
+async def test_a_stop_while_it_still_repeats_leaves_nothing_doubled_and_nothing_lost(
+    upstream: Upstream, generation: Generation, conversation: Conversation
+) -> None:
+    await Provider.objects.aupdate(dialect="openai")
+    gate = Gate()
+    upstream.play(broken_off(*HALF), Script().role().text_delta("Once up").gate(gate).stall())
+    upstream.play(Script.text("upon ", "a time", *REST))
+    async with working():
+        await ended(generation)
+        await sync_to_async(carry_on)(generation)
+        await gate.reached()
+        call = Call.objects.filter(generation_id=generation.pk, number=2)
+        await eventually(call.exists, "it is asked")
+        await sync_to_async(asking.stop)(conversation)
+        assert await ended(generation) == ("stopped", "".join(HALF))
+        await sync_to_async(carry_on)(generation)
+        assert await ended(generation) == ("done", WHOLE)
+
+
+async def test_another_model_of_the_chain_goes_on_where_the_first_fails(
+    upstream: Upstream, generation: Generation, route: Route
+) -> None:
+    """It has no prefix continuation, so its seam is looked at."""
+    with Upstream() as other:
+        provider = await Provider.objects.acreate(name="spare", dialect="openai", base_url=other.base_url)
+        model = await LanguageModel.objects.acreate(provider=provider, name="spare-model", context_tokens=50_000)
+        await Step.objects.acreate(route=route, position=2, model=model)
+        upstream.play(broken_off(*HALF), Script.error(402, "Insufficient Balance"))
+        other.play(Script.text("upon a time", *REST))
+        async with working():
+            await ended(generation)
+            await sync_to_async(carry_on)(generation)
+            assert await ended(generation) == ("done", WHOLE)
+    assert (generation.is_fallback, generation.model) == (True, "spare-model")
+
+
+async def test_it_goes_on_while_its_title_is_still_asked_for_and_can_be_stopped(
+    upstream: Upstream, generation: Generation, conversation: Conversation
+) -> None:
+    """The worker that writes it again is the one that still asks for the title of its first part."""
+    title, more = Gate(), Gate()
+    upstream.play(Script().role().text_delta(*HALF).finish("length").done(), Script().gate(title).finish().done())
+    upstream.play(Script().role().text_delta(" there").gate(more).stall())
+    async with working():
+        await ended(generation)
+        await title.reached()
+        await sync_to_async(carry_on)(generation)
+        await more.reached()
+        title.open()
+        titled = Call.objects.filter(purpose="title", reply__isnull=False)
+        await eventually(titled.exists, "the title's end")
+        await eventually(lambda: events.beyond(generation)[0] == " there", "its next word")
+        pressed = time.monotonic()
+        await sync_to_async(asking.stop)(conversation)
+        assert await upstream.requests[2].closed() - pressed < 1.0
+        assert await ended(generation) == ("stopped", "Once upon a time there")
+
+
+async def test_a_worker_that_is_given_anew_what_was_taken_from_it_lets_the_old_line_go_first(
+    upstream: Upstream, generation: Generation
+) -> None:
+    """It was asleep: another ended its answer, a member continued it, and it has not noticed yet."""
+    late = Gate()
+    upstream.play(Script().role().text_delta(*HALF).gate(late).text_delta(" and twice").stall(), Script.text(*REST))
+    async with working():
+        await eventually(lambda: events.beyond(generation)[0] == "".join(HALF), "its first words")
+        await generation.arefresh_from_db()
+        outcome = ending.Outcome(Generation.State.INTERRUPTED)
+        await sync_to_async(ending.end)(generation, outcome, may=lambda _: True)
+        await sync_to_async(carry_on)(generation)
+        await upstream.requested(2)
+        late.open()
+        await upstream.requests[0].closed()
+        assert await ended(generation) == ("done", WHOLE)
 
 
 # The deed
@@ -139,11 +249,68 @@ def stopped(generation: Generation) -> Generation:
     return generation
 
 
+def test_it_goes_on_by_another_route_if_its_own_is_gone(
+    stopped: Generation, route: Route, conversation: Conversation
+) -> None:
+    """The default is Auto, which has no model of its own: it chooses once more."""
+    auto = Route.objects.create(name="auto", label="Auto", auto=Route.Auto.CHOOSER, position=1)
+    for name in ("otherwise", "code"):
+        Route.objects.through(route.steps.get().model, name=name, label=name, auto=name)
+    route.delete()
+    assert Route.objects.named("") == auto
+    carry_on(Generation.objects.get())
+    stopped.refresh_from_db()
+    assert stopped.route
+    assert (stopped.route.name, stopped.routed_because) == ("otherwise", "a general question")
+
+
+def test_by_its_own_route_it_keeps_the_reason_for_it(stopped: Generation) -> None:
+    Generation.objects.update(routed_because="an image")
+    carry_on(Generation.objects.get())
+    stopped.refresh_from_db()
+    assert stopped.routed_because == "an image"
+
+
 def test_two_clicks_continue_it_once(stopped: Generation) -> None:
     at_once(8, lambda _: carry_on(stopped))
     stopped.refresh_from_db()
     assert stopped.state == "queued"
     assert Generation.objects.count() == 1
+
+
+CROSSING: dict[str, Callable[[Conversation, Message, Route], object]] = {
+    "stop": lambda shown, answer, route: asking.stop(shown),
+    "ask": lambda shown, answer, route: asking.ask(shown, shown.owner, "And then?", uuid4(), route),
+    "ask again": lambda shown, answer, route: asking.ask_again(answer, shown.owner),
+    "edit": lambda shown, answer, route: asking.edit(_question(answer), shown.owner, "Or else?", uuid4(), route),
+    "rename": lambda shown, answer, route: asking.rename(shown, "A fox"),
+    "delete": lambda shown, answer, route: asking.delete(shown),
+}
+
+
+def _question(answer: Message) -> Message:
+    assert answer.parent
+    return answer.parent
+
+
+@pytest.mark.parametrize("deed", CROSSING.values(), ids=CROSSING.keys())
+def test_crossing_another_deed_it_goes_on_once_or_not_at_all(
+    stopped: Generation, route: Route, deed: Callable[[Conversation, Message, Route], object]
+) -> None:
+    def click(number: int) -> None:
+        answer = Message.objects.select_related("conversation__owner", "parent__conversation").get(generation=stopped)
+        with suppress(NotAnswerableError, Conversation.DoesNotExist):
+            if number % 2:
+                carry_on(stopped)
+            else:
+                deed(answer.conversation, answer, route)
+
+    at_once(8, click)
+    stopped.refresh_from_db()
+    answer = Message.objects.get(generation=stopped)
+    assert stopped.state in ("queued", "stopped")
+    assert answer.text == "Once upon a time"
+    assert len(Generation.objects.claim("a worker", 10)) <= 1  # one at a time in a conversation
 
 
 def test_a_whole_answer_is_not_continued(generation: Generation) -> None:

@@ -53,7 +53,7 @@ def test_a_deleted_conversation_goes_for_good_a_while_later_and_its_account_stay
     conversation: Conversation, generation: Generation, route: Route, alice: User
 ) -> None:
     other = asking.start(alice, "Another", uuid4(), route)
-    spending.open_call(generation.pk, conversation.pk, alice.pk, "answer", route.steps.get().model)
+    spending.open_call(uuid4(), generation.pk, conversation.pk, alice.pk, "answer", route.steps.get().model)
     asking.delete(conversation)
     chores.sweep()
     assert Conversation.objects.filter(pk=conversation.pk).exists()

@@ -71,11 +71,12 @@ async def test_another_model_answers_and_the_page_says_which(
     [
         (Script.error(401, "Authentication Fails", "authentication_error"), "authentication", 1),
         (Script.error(402, "Insufficient Balance"), "balance_empty", 1),
+        (Script.error(400, "The supported API model names are a or b, but you passed c."), "model_missing", 1),
         (Script.error(400, "This model's maximum context length is 10 tokens."), "context_too_long", 1),
         (Script().role().cut(), "cut", 4),
         (Script().role().finish().done(), "empty_answer", 2),
     ],
-    ids=["401", "402", "too long", "a cut before the first word", "nothing said"],
+    ids=["401", "402", "no such model", "too long", "a cut before the first word", "nothing said"],
 )
 async def test_what_another_may_do_better_is_given_to_it(
     upstream: Upstream, second: Upstream, generation: Generation, script: Script, code: str, asked: int
@@ -162,6 +163,22 @@ async def test_a_provider_with_an_open_circuit_is_not_asked(
     assert [model for model, _ in await calls()] == ["deepseek-flash", "spare-model", "spare-model"]
 
 
+async def test_a_chain_at_one_provider_says_what_went_wrong_and_names_nobody_who_was_not_asked(
+    upstream: Upstream, generation: Generation
+) -> None:
+    """As Deep of a fresh install: its second model stands behind the same key."""
+    own = await LanguageModel.objects.acreate(
+        provider=await Provider.objects.aget(name="deepseek"), name="deepseek-v4-pro"
+    )
+    await Step.objects.filter(position=2).aupdate(model=own)
+    upstream.play(Script.error(401, "Authentication Fails"))
+    async with working():
+        assert await ended(generation) == ("failed", "")
+    assert len(upstream.requests) == 1
+    assert "did not accept our API key" in generation.error
+    assert (generation.model, generation.is_fallback) == ("deepseek-flash", False)
+
+
 async def test_five_failures_open_the_circuit_in_the_middle_of_the_attempts(
     upstream: Upstream, second: Upstream, generation: Generation
 ) -> None:
@@ -194,6 +211,66 @@ async def test_the_first_word_after_a_pause_closes_the_circuit(upstream: Upstrea
         assert (await ended(generation))[0] == "done"
     assert upstream.requests
     assert (await Circuit.objects.aget(provider=provider)).opened_at is None
+
+
+HALF_OPEN = {"opened_at": "2026-01-01T00:00Z", "retry_at": "2026-01-01T00:00:30Z", "pause": 30, "reason": "overloaded"}
+
+
+async def test_a_probe_whose_question_is_refused_leaves_its_turn_to_the_next(
+    upstream: Upstream, generation: Generation
+) -> None:
+    provider = await Provider.objects.aget(name="deepseek")
+    await Circuit.objects.acreate(provider=provider, **HALF_OPEN)
+    upstream.play(Script.error(400, "Invalid messages"), Script.text("Well."))
+    async with working():
+        assert (await ended(generation))[0] == "failed"
+        again = await sync_to_async(lambda: ask_again(generation))()
+        assert await ended(again) == ("done", "Well.")
+    assert not again.is_fallback
+    assert (await Circuit.objects.aget(provider=provider)).opened_at is None
+
+
+async def test_a_probe_that_is_stopped_leaves_its_turn_to_the_next(
+    upstream: Upstream, generation: Generation, conversation: Conversation
+) -> None:
+    provider = await Provider.objects.aget(name="deepseek")
+    await Circuit.objects.acreate(provider=provider, **HALF_OPEN)
+    upstream.play(Script().stall(), Script.text("Well."))
+    async with working():
+        await upstream.requested()
+        await sync_to_async(asking.stop)(conversation)
+        assert (await ended(generation))[0] == "stopped"
+        again = await sync_to_async(lambda: ask_again(generation))()
+        assert await ended(again) == ("done", "Well.")
+    assert not again.is_fallback
+
+
+@pytest.mark.parametrize(
+    "script",
+    [Script.error(400, "Invalid messages"), Script().role().finish().done()],
+    ids=["a bad request", "a model that says nothing"],
+)
+async def test_what_is_not_the_providers_fault_does_not_count(
+    upstream: Upstream, generation: Generation, script: Script
+) -> None:
+    upstream.answer_with(lambda _: script)
+    async with working():
+        await ended(generation)
+    assert not await Circuit.objects.filter(provider__name="deepseek").aexists()
+
+
+# What is kept of it
+
+
+async def test_the_generation_keeps_what_its_last_request_told_and_nothing_of_one_before(
+    upstream: Upstream, second: Upstream, generation: Generation
+) -> None:
+    upstream.play(Script().role().finish().done(), Script.error(400, "Invalid messages"))
+    async with working():
+        assert (await ended(generation))[0] == "failed"
+    assert await calls() == [("deepseek-flash", "empty_answer"), ("deepseek-flash", "invalid_request")]
+    last = upstream.requests[1]
+    assert (generation.trace_id, generation.returned_model, generation.usage) == (f"trace-{last.number}", "", None)
 
 
 # Repairs

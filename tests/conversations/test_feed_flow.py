@@ -28,6 +28,7 @@ from conversations.feed.turn import Asked, Room, take_turn
 from conversations.models import Chunk, Conversation
 from tests.conversations.replaying import Follower, WebProcess, Writer, assert_same, load
 from tests.page import Page
+from tests.workers import SECONDS
 
 TEXT = Chunk.Kind.TEXT
 SELDOM = 3600.0  # a poll that never comes, where the bus must do it
@@ -256,7 +257,7 @@ def test_a_turn_asks_the_database_the_same_however_many_read_and_in_however_many
         conversations = [asking.start(alice, "First?", uuid4(), route).conversation for _ in range(rooms)]
         writers = Writer.claim([])
         places = {pk: Asked(Room(), [Position(0)] * readers, True) for pk in (it.pk for it in conversations)}
-        take_turn(places)
+        take_turn(places, SECONDS)  # nobody is put off, however slow the machine
         for writer in writers:
             writer.pieces = words(1)
             writer.write()
@@ -273,7 +274,7 @@ def test_a_turn_asks_the_database_the_same_however_many_read_and_in_however_many
 
 def queries_of(asked: dict[Any, Asked]) -> int:
     with CaptureQueriesContext(connection) as queries:
-        take_turn(asked)
+        take_turn(asked, SECONDS)
     return len(queries)
 
 

@@ -14,7 +14,7 @@ from catalog.models import LanguageModel, Route
 from conversations import asking, ending, events
 from conversations.events import Event
 from conversations.models import Chunk, Conversation, Generation, Message
-from conversations.prompting import NAMING, SYSTEM, naming_prompt, prompt, shortened
+from conversations.prompting import NAMING, SYSTEM, Told, naming_prompt, prompt, shortened
 from providers.messages import ChatMessage, Role
 from tests.conversations.conftest import working
 from tests.upstream import Script, Upstream
@@ -36,7 +36,7 @@ def answered(question: Message, text: str, state: Generation.State = State.DONE,
 
 
 def read(question: Message, context: int = 100_000, output: int = 2048) -> list[tuple[str, str]]:
-    return [(message.role, message.content) for message in prompt(question, context, output)]
+    return [(message.role, message.content) for message in prompt(Told(question), context, output)]
 
 
 @pytest.fixture

@@ -88,3 +88,30 @@ def test_what_a_person_typed_is_shown_as_it_was_typed(alice: User, route: Route,
     conversation = asking.start(alice, typed, uuid4(), route).conversation
     [shown] = load(browser_of_alice, conversation).articles[0].of_class("typed")
     assert shown.text == typed
+
+
+@pytest.mark.parametrize(
+    ("said", "is_code"),
+    [
+        (['{\n  "a": "*1*",', '\n  "b": [2]\n}'], True),
+        (["\n", " \n", "[", "1, 2]"], True),
+        (["```json\n", '{"a": 1}', "\n```"], True),  # a fence of its own
+        (["I ", "can't say *that*."], False),
+    ],
+)
+def test_json_that_was_asked_for_is_code_while_it_grows_and_afterwards(
+    generation: Generation, conversation: Conversation, browser_of_alice: Client, said: list[str], is_code: bool
+) -> None:
+    Generation.objects.update(parameters={"format": "json"})
+    process, follower = WebProcess(conversation), Follower(load(browser_of_alice, conversation))
+    follower.connect()
+    [writer] = Writer.claim([(TEXT, piece) for piece in said])
+    while writer.write():
+        process.catch_up([follower])
+        assert_same(follower.page, load(browser_of_alice, conversation))
+    assert bool(follower.page.articles[-1].of_class("code")) is is_code
+    writer.end()
+    process.catch_up([follower])
+    fresh = load(browser_of_alice, conversation)
+    assert_same(follower.page, fresh)
+    assert bool(fresh.articles[-1].of_class("code")) is is_code

@@ -16,7 +16,7 @@ from conversations import answering, asking
 from conversations.crossing import Crossing
 from conversations.log import Log
 from conversations.models import Chunk, Conversation, Generation, Message
-from providers.client import Clients
+from providers.connections import Clients
 from tests.conversations.conftest import working
 from tests.upstream import Gate, Script, Upstream
 from tests.workers import SECONDS, eventually, has_ended

@@ -1,6 +1,9 @@
 """Whole answers from a real server: every quirk that was ever seen on the wire, one test each."""
 
+import asyncio
+import gzip
 import json
+import tracemalloc
 from dataclasses import replace
 from typing import Any
 
@@ -37,7 +40,7 @@ from providers.errors import (
     RateLimitedError,
     ServerFaultError,
 )
-from tests.providers.asking import KEY, QUESTION, Asking
+from tests.providers.asking import KEY, QUESTION, Asking, answered
 from tests.upstream import FINGERPRINT, Script, Upstream
 
 HELLO = Script.text("Hel", "lo")
@@ -496,9 +499,33 @@ async def test_a_connection_lost_before_the_answer_is_no_connection(ask: Asking,
     assert type((await ask(script)).error) is ConnectionFailedError
 
 
-async def test_something_that_is_no_http_is_no_connection(ask: Asking) -> None:
-    answer = await ask(Script.reply(99999))
+@pytest.mark.parametrize("script", [Script.reply(99999), Script.reply(302, headers={"Location": "no: address"})])
+async def test_something_that_is_no_http_is_no_connection(ask: Asking, script: Script) -> None:
+    answer = await ask(script)
     assert isinstance(answer.error, ConnectionFailedError)
+    await ask.upstream.requests[0].closed()
+
+
+async def test_the_words_beside_a_status_may_be_anything(clients: Clients) -> None:
+    async def reply(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 200 \xff\r\n\r\n" + HELLO.body())
+        writer.close()
+
+    async with await asyncio.start_server(reply, "127.0.0.1") as server:
+        url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        assert (await answered(Endpoint("x", "openai", url), QUESTION, clients)).text == "Hello"
+
+
+async def test_an_answer_that_unfolds_without_end_is_not_unfolded(ask: Asking) -> None:
+    """We ask for no compression; two layers of it make a gigabyte out of a thousand bytes."""
+    folded = gzip.compress(gzip.compress(b" " * 100_000_000))
+    tracemalloc.start()
+    answer = await ask(Script().head(Content_Encoding="gzip, gzip").raw(folded))
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert isinstance(answer.error, MalformedStreamError)
+    assert most < 10_000_000
 
 
 @pytest.mark.parametrize(

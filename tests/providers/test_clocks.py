@@ -56,6 +56,19 @@ async def test_a_drip_that_never_pauses_long_enough_is_ended_all_the_same(ask: A
     assert (answer.error.clock, answer.error.retryable) == ("total", False)
 
 
+async def test_a_flood_is_ended_too_although_its_reader_never_waits_for_it(ask: Asking) -> None:
+    flood = Script().text_delta(*["drop "] * 1000)
+    ask.upstream.play(flood + flood.stall())
+    begin, read = time.monotonic(), 0
+    with pytest.raises(StalledError) as raised:
+        async for _ in ask.open(clocks=Clocks(total=BLINK)):
+            read += 1
+            await asyncio.sleep(BLINK / 100)
+    assert raised.value.clock == "total"
+    assert 10 < read < 1000
+    assert time.monotonic() - begin < 4 * BLINK
+
+
 async def test_each_event_starts_the_idle_clock_again(ask: Asking) -> None:
     steady = Script().tokens(["word "] * 30, per_second=60).finish().done()
     answer = await ask(steady, clocks=Clocks(first_event=BLINK, idle=BLINK))

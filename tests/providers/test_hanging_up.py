@@ -4,11 +4,12 @@ import asyncio
 import contextlib
 import time
 from collections.abc import AsyncGenerator
+from dataclasses import replace
 
 import pytest
 
-from providers import Clients, Delta, Text
-from tests.providers.asking import Asking
+from providers import ChatMessage, Clients, Delta, Endpoint, Text, stream
+from tests.providers.asking import QUESTION, Asking
 from tests.upstream import Gate, Recorded, Script
 
 AT_ONCE = 0.05  # seconds
@@ -53,6 +54,28 @@ async def test_closing_the_generator_hangs_up(ask: Asking) -> None:
         await until_text(deltas)
         moment = time.monotonic()
     await assert_hung_up(ask.upstream.requests[0], moment)
+
+
+async def test_hanging_up_does_not_wait_until_the_question_was_read(clients: Clients) -> None:
+    size, hung_up, arrived = 20_000_000, asyncio.Event(), asyncio.get_running_loop().create_future()
+
+    async def answer_before_reading(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"HTTP/1.1 200 OK\r\n\r\n" + Script().role().text_delta("a").body())
+        await hung_up.wait()
+        bytes_read = 0
+        with contextlib.suppress(ConnectionError):
+            while piece := await reader.read(1_000_000):
+                bytes_read += len(piece)
+        arrived.set_result(bytes_read)
+        writer.close()
+
+    async with await asyncio.start_server(answer_before_reading, "127.0.0.1") as server:
+        endpoint = Endpoint("x", "openai", f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}")
+        question = replace(QUESTION, messages=(ChatMessage("user", "x" * size),))
+        async with contextlib.aclosing(stream(endpoint, question, clients=clients)) as deltas:
+            await until_text(deltas)
+        hung_up.set()
+        assert await arrived < size
 
 
 async def test_an_error_of_the_reader_hangs_up(ask: Asking) -> None:

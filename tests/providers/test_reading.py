@@ -88,6 +88,11 @@ def test_the_beginning_is_not_lost_with_a_chunk_that_cannot_be_understood(broken
     assert reader().take(Event("", f'{{"model":"m","choices":{broken}}}')) == [Started("m", "", "")]
 
 
+def test_who_answers_has_a_name_that_can_be_stored() -> None:
+    said = chunk({"content": "a"}, model="g\0pt\ud83d", system_fingerprint="\0")
+    assert reader().take(said)[0] == Started("g\ufffdpt\ufffd", "\ufffd", "")
+
+
 # Reasoning
 
 

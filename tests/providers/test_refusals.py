@@ -15,6 +15,7 @@ from providers.errors import (
     FormatRefusedError,
     ImagesRefusedError,
     InvalidRequestError,
+    ModelMissingError,
     OutputCapRefusedError,
     OverloadedError,
     ParameterRefusedError,
@@ -216,8 +217,6 @@ def test_the_parameter_that_was_refused_is_named(body: str, parameter: str) -> N
     "body",
     [
         said("Unknown parameter: 'messages'."),
-        said("The model `x` does not exist", code="model_not_found", param=None),
-        said("The supported API model names are deepseek-v4-pro or deepseek-v4-flash, but you passed x."),
         said("messages[0].role: unknown variant `developer`, expected one of `system`, `user`", param=None),
         said("missing field `messages` at line 1 column 2"),
     ],
@@ -226,8 +225,29 @@ def test_what_we_cannot_do_without_has_no_repair(body: str) -> None:
     assert type(complaint(400, body)) is InvalidRequestError
 
 
+@pytest.mark.parametrize(
+    ("status", "body"),
+    [
+        (400, said("The supported API model names are deepseek-v4-pro or deepseek-v4-flash, but you passed x.")),
+        (404, said("The model `x` does not exist", code="model_not_found", param=None)),
+        (404, said('model "x" not found, try pulling it first', type="not_found_error")),
+        (400, said("x is not a valid model ID", code=400)),
+        (400, said("Invalid model name passed in model=x")),
+        (404, '{"type":"error","error":{"type":"not_found_error","message":"model: x"}}'),
+    ],
+)
+def test_a_model_that_is_not_there_is_told_from_a_bad_question(status: int, body: str) -> None:
+    assert type(complaint(status, body)) is ModelMissingError
+
+
 def test_words_are_found_in_no_time() -> None:
-    for words in ("maximum context length is 1 tokens ", "invalid ", "passed 1 input tokens ", '"param": '):
+    for words in (
+        "maximum context length is 1 tokens ",
+        "invalid ",
+        "passed 1 input tokens ",
+        '"param": ',
+        "the model x ",
+    ):
         assert complaint(400, words * (65536 // len(words)))
 
 
@@ -349,7 +369,8 @@ def test_retry_after_is_seconds_or_a_date_or_nothing(value: str, seconds: float 
 
 def test_the_trace_id_is_kept_for_the_providers_support() -> None:
     assert trace_id({"x-ds-trace-id": "ab<script>1"}) == "abscript1"
-    assert refusal(500, {"x-request-id": "r-1"}, b"", KEY).trace_id == "r-1"
+    for name in ("x-request-id", "x-deepseek-request-id", "x-generation-id"):
+        assert refusal(500, {name: "r-1"}, b"", KEY).trace_id == "r-1"
 
 
 def test_errors_survive_a_trip_between_processes() -> None:

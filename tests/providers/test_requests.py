@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from providers.dialects import DIALECTS
 from providers.messages import Ability, ChatMessage, ChatRequest, Effort, FillRequest, Format, Image, Tool, ToolUse
-from providers.requests import fill_body, fill_path, goes_on, path_of, request_body
+from providers.requests import fill_body, goes_on, path_of, request_body
 from tests.providers.bodies import QUESTION, asked, body, body_of
 
 EVERYTHING = frozenset(Ability)
@@ -356,7 +356,7 @@ def test_nobody_goes_on_from_a_question() -> None:
 
 def test_a_hole_is_filled_by_deepseeks_beta() -> None:
     request = FillRequest("deepseek-v4-pro", "def f(", "return 1", max_tokens=10, stop=("\n\n", ""), temperature=3.0)
-    assert fill_path(DIALECTS["deepseek"]) == "/beta/completions"
+    assert DIALECTS["deepseek"].fill_path == "/beta/completions"
     assert json.loads(fill_body(DIALECTS["deepseek"], request)) == {
         "model": "deepseek-v4-pro",
         "prompt": "def f(",
@@ -376,7 +376,7 @@ def test_a_filling_has_at_most_four_thousand_tokens(wanted: int, sent: int) -> N
 
 
 def test_who_fills_no_holes_has_no_path_for_it() -> None:
-    assert not any(fill_path(DIALECTS[name]) for name in DIALECTS if name != "deepseek")
+    assert not any(dialect.fill_path for name, dialect in DIALECTS.items() if name != "deepseek")
 
 
 # Whatever is asked

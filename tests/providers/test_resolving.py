@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from providers.client import Clients
+from providers.connections import Clients
 from providers.errors import ConnectionFailedError
 from providers.messages import Endpoint
 from providers.models_list import list_models
@@ -70,8 +70,8 @@ def test_an_address_is_known_in_every_spelling_that_connects(host: str, address:
     assert literal(host) == address
 
 
-@pytest.mark.parametrize("name", ["localhost", "0x7f000001"])
-async def test_a_name_that_leads_inside_reaches_nobody_unless_it_may(name: str) -> None:
+@pytest.mark.parametrize("name", ["localhost", "0x7f000001", "127.0.0.1", "[::ffff:127.0.0.1]"])
+async def test_an_address_that_leads_inside_reaches_nobody_unless_it_may(name: str) -> None:
     with Upstream() as upstream:
         upstream.offer("a-model")
         inside = Endpoint("a", "openai", upstream.base_url.replace("127.0.0.1", name))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import tracemalloc
 from typing import Any
 
 import pytest
@@ -206,6 +207,11 @@ def test_an_index_is_believed_to_be_no_size() -> None:
     assert call == DATE
 
 
+def test_calls_come_in_the_order_of_their_index_whatever_their_ids() -> None:
+    late, early = fragment("{}", "get_date", "call_a", index=1), fragment("{}", "get_weather", "call_b", index=0)
+    assert [call.id for call in put_together([late], [early])] == ["call_b", "call_a"]
+
+
 def test_there_is_an_end_to_the_calls_of_an_answer() -> None:
     chunks = [[fragment("{}", "get_date", f"call_{index}", index=index)] for index in range(MOST_CALLS + 5)]
     assert len(put_together(*chunks)) == MOST_CALLS
@@ -216,6 +222,18 @@ def test_there_is_an_end_to_the_arguments_of_an_answer() -> None:
     first = [fragment("", "get_date", "call_0", index=0)]
     (call,) = put_together(first, *[[piece]] * (MOST_CHARACTERS // 100_000 + 5))
     assert (len(call.arguments), call.problem) == (MOST_CHARACTERS, "The arguments are too long.")
+
+
+def test_fragments_without_a_word_take_no_room() -> None:
+    calls = ToolCalls(["get_date"])
+    calls.take([fragment("{}", "get_date", "call_0", index=0)])
+    tracemalloc.start()
+    for _ in range(10_000):
+        calls.take([fragment("", index=0)])
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert most < 10_000
+    assert calls.whole() == [DATE]
 
 
 def test_ids_and_names_are_short_and_storable() -> None:

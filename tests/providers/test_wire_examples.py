@@ -18,6 +18,7 @@ from providers.errors import (
     ContextTooLongError,
     CutError,
     InvalidRequestError,
+    ModelMissingError,
     OutputCapRefusedError,
     OverloadedError,
     ParameterRefusedError,
@@ -245,7 +246,7 @@ REFUSALS = [
         400,
         OCTETS,
         refused("The supported API model names are deepseek-v4-pro or deepseek-v4-flash, but you passed X."),
-        InvalidRequestError,
+        ModelMissingError,
     ),
     (
         400,
@@ -516,7 +517,7 @@ OTHER_REFUSALS: list[tuple[str, int, str, type[ProviderError]]] = [
         404,
         '{"error":{"message":"model \\"x\\" not found, try pulling it first","type":"not_found_error","param":null,'
         '"code":null}}',
-        InvalidRequestError,
+        ModelMissingError,
     ),
     (
         "llamacpp",
