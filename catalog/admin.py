@@ -127,7 +127,7 @@ class ProviderAdmin(admin.ModelAdmin[Provider]):
             **self.admin_site.each_context(request),
             "title": "Health of the providers",
             "opts": self.opts,
-            "providers": providers,
+            "providers": [(it, [discovering.printable(model.name) for model in it.models.all()]) for it in providers],
         }
         return TemplateResponse(request, "admin/catalog/provider/health.html", context)
 

@@ -41,9 +41,14 @@ class Discovery:
 
 
 def enumerated(names: list[str]) -> str:
-    """A, b and 3 more."""
+    """A, b and 3 more, as they can be shown."""
     more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
-    return ", ".join(names[:SHOWN]) + more
+    return ", ".join(map(printable, names[:SHOWN])) + more
+
+
+def printable(name: str) -> str:
+    """With a sign for each character that nobody can see: some turn around what stands behind them."""
+    return "".join(letter if letter.isprintable() else "�" for letter in name)
 
 
 def ask(provider: Provider) -> list[str]:

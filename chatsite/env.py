@@ -14,6 +14,8 @@ from urllib.parse import SplitResult, urlsplit
 import environ
 from django.core.exceptions import ImproperlyConfigured
 
+SECRET_LENGTH = 32  # characters, at least
+
 _env = environ.Env()
 
 
@@ -56,8 +58,10 @@ def public_url(default: str) -> SplitResult:
 def secret_key(file: Path) -> str:
     """`SECRET_KEY`, or one made on the first start and kept in `file`, readable by its owner alone."""
     if key := os.environ.get("SECRET_KEY", ""):
-        if len(key) < 32:
-            raise ImproperlyConfigured("SECRET_KEY must have 32 characters or more; unset, one is made and kept.")
+        if len(key) < SECRET_LENGTH:
+            raise ImproperlyConfigured(
+                f"SECRET_KEY must have {SECRET_LENGTH} characters or more; unset, one is made and kept."
+            )
         return key
     return _kept("SECRET_KEY", file)
 
@@ -69,9 +73,10 @@ def provider_keys_secrets(file: Path) -> tuple[str, ...]:
     them encrypts must open for all.
     """
     given = [it.strip() for it in os.environ.get("PROVIDER_KEYS_SECRET", "").split(",") if it.strip()]
-    if any(len(secret) < 32 for secret in given):
+    if any(len(secret) < SECRET_LENGTH for secret in given):
         raise ImproperlyConfigured(
-            "PROVIDER_KEYS_SECRET must have 32 characters or more; several are separated by commas, the newest first."
+            f"PROVIDER_KEYS_SECRET must have {SECRET_LENGTH} characters or more; "
+            "several are separated by commas, the newest first."
         )
     if given or os.environ.get("SECRET_KEY"):
         return tuple(given)
@@ -83,9 +88,16 @@ def _kept(name: str, file: Path) -> str:
         file.parent.mkdir(parents=True, exist_ok=True)
         if not file.exists():
             _make_secret(file)
-        return file.read_text()
+        secret = file.read_text(errors="surrogateescape")
     except OSError as error:
         raise ImproperlyConfigured(f"{name} is unset and {file} can't be kept: set {name}.") from error
+    # A power cut leaves a file empty or full of zeros: only what could have been typed counts.
+    if sum(letter.isprintable() for letter in secret) < SECRET_LENGTH:
+        raise ImproperlyConfigured(
+            f"{file} holds no whole secret: put it back from a backup, or delete it and another one is made. "
+            "What the lost one has signed or encrypted is lost with it."
+        )
+    return secret
 
 
 def _make_secret(file: Path) -> None:
@@ -93,7 +105,17 @@ def _make_secret(file: Path) -> None:
     with tempfile.NamedTemporaryFile("w", dir=file.parent) as new, suppress(FileExistsError):  # readable by us alone
         new.write(secrets.token_urlsafe(50))
         new.flush()
+        os.fsync(new.fileno())
         os.link(new.name, file)
+    _sync_folder(file.parent)
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def api_keys() -> dict[str, str]:

@@ -9,7 +9,10 @@ import asyncio
 import contextlib
 import logging
 from dataclasses import replace
+from functools import partial
 from uuid import uuid4
+
+from django.conf import settings
 
 from conversations import briefing, calling, ending, naming
 from conversations.briefing import STOPPED, Brief
@@ -65,7 +68,7 @@ class Answer:
         self._halted = self._handed_back = False
         self._verdict: Outcome | None = None  # why it was halted; None: it is not ours any more
         self._turn: Candidate | None = None  # whom the page names
-        self._opening: asyncio.Task[OpenCall] | None = None
+        self._opening: asyncio.Task[None] | None = None
         self._call: OpenCall | None = None  # the last one
         self._length = 0  # characters said
         self._most = LONGEST
@@ -123,6 +126,8 @@ class Answer:
         if isinstance(begun, Outcome):
             return begun
         self._most -= len(begun.said)
+        # Not each attempt's: ten models that are tried ten times must not keep anybody waiting for a day.
+        patience = asyncio.get_running_loop().time() + settings.PROVIDER_CLOCKS["total"]
         self._turn = begun.candidates[0]
         errors: list[ProviderError] = []
         for candidate in begun.candidates:
@@ -130,7 +135,8 @@ class Answer:
                 await self._ask(candidate, begun)
             except ProviderError as error:
                 errors.append(error)
-                if self._spoke or not _may_another_do_better(error):
+                is_late = asyncio.get_running_loop().time() > patience
+                if self._spoke or is_late or not _may_another_do_better(error):
                     break
             else:
                 return Outcome(State.DONE)
@@ -157,34 +163,41 @@ class Answer:
                 waited, attempt = waited + delay, attempt + 1
 
     async def _attempt(self, candidate: Candidate, request: ChatRequest, said: str) -> None:
-        """One request, from its Call row to its last delta. Raises ProviderError."""
-        # Not cancelled with us: a row that is just being written has to have its Reply as well.
-        self._opening = asyncio.create_task(self._open(candidate))
-        call = await asyncio.shield(self._opening)
-        if candidate is not self._turn:
-            self._turn = candidate
-            await self._cross.surely(briefing.turn_to, self.generation, candidate)
+        """One request, from its turn to its last delta. Raises ProviderError."""
         must_join = request.prefix and not goes_on(DIALECTS[candidate.endpoint.dialect], request)
         try:
-            await self._read(call, request, Seam(said if must_join else ""))
+            await self._read(candidate, request, Seam(said if must_join else ""))
+        except calling.RestingError:
+            raise  # nobody was asked
         except ProviderError as error:
             if said and isinstance(error, EmptyAnswerError):
                 return  # there was nothing left to say
-            await self._cross.surely(calling.fail_call, call, error)
+            assert self._call is not None  # it was our turn
+            await self._cross.surely(calling.fail_call, self._call, error)
             raise
 
-    async def _open(self, candidate: Candidate) -> OpenCall:
+    async def _on_turn(self, candidate: Candidate) -> None:
+        """Write the Call, or be told that the provider is not to be asked: it may have failed while we waited."""
+        # Not cancelled with us: a row that is just being written has to have its Reply as well.
+        self._opening = asyncio.create_task(self._open(candidate))
+        await asyncio.shield(self._opening)
+        if candidate is not self._turn:
+            self._turn = candidate
+            await self._cross.surely(briefing.turn_to, self.generation, candidate)
+
+    async def _open(self, candidate: Candidate) -> None:
         self._call = await self._cross.surely(
             calling.open_call, self.generation, uuid4(), Call.Purpose.ANSWER, candidate
         )
-        return self._call
 
-    async def _read(self, call: OpenCall, request: ChatRequest, seam: Seam) -> None:
-        async with contextlib.aclosing(call.candidate.stream(request, self._clients)) as deltas:
+    async def _read(self, candidate: Candidate, request: ChatRequest, seam: Seam) -> None:
+        answer = candidate.stream(request, self._clients, on_turn=partial(self._on_turn, candidate))
+        async with contextlib.aclosing(answer) as deltas:
             async for delta in deltas:
-                if call.is_watched:
-                    await self._cross.surely(calling.has_begun, call)
-                call.notice(delta)
+                assert self._call is not None  # written before anything was sent
+                if self._call.is_watched and isinstance(delta, Text | Reasoning):
+                    await self._cross.surely(calling.has_begun, self._call)
+                self._call.notice(delta)
                 self._take(delta, seam)
         # Only now: of what is held back when it is broken off nobody knows if it was new, and nobody has seen it.
         self._say(Chunk.Kind.TEXT, seam.flush())

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import math
 import re
-import threading
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor, wait
 from io import BytesIO
 
 from django.core.files.uploadedfile import UploadedFile
@@ -44,9 +44,12 @@ JPEG_SCAN, JPEG_END = b"\xff\xda", b"\xff\xd9"
 
 MediaType = Attachment.MediaType
 
-# One image at a time and process: ten at once would take gigabytes. Where a frame outgrows what its file's head has
-# said, Pillow's own limit holds, at twice this number.
-_decoding = threading.Lock()
+type Encoded = tuple[MediaType, bytes, tuple[int, int]]  # with its width and height
+
+# One image at a time and process, and always in the same thread: malloc keeps what a thread has freed for that thread,
+# so that ten which take turns hold ten times as much.
+_decoder = ThreadPoolExecutor(1, thread_name_prefix="images")
+# Where a frame outgrows what its file's head has said, Pillow's own limit holds, at twice this number.
 Image.MAX_IMAGE_PIXELS = max(PIXEL_LIMITS.values())
 
 
@@ -81,26 +84,31 @@ def clean_name(raw: str | None) -> str:
 
 
 def _prepare(name: str, data: bytes) -> Attachment:
-    if not _decoding.acquire(timeout=PATIENCE):
+    turn = _decoder.submit(_judged, name, data)
+    wait([turn], PATIENCE)
+    if turn.cancel():  # still in line; what has begun is waited for
         raise UnfitImageError("Many images are being looked at just now. Try again in a moment.")
+    media_type, encoded, (width, height) = turn.result()
+    return Attachment(name=name, media_type=media_type, data=encoded, width=width, height=height, bytes=len(encoded))
+
+
+def _judged(name: str, data: bytes) -> Encoded:
     try:
-        media_type, encoded, (width, height) = _encoded(name, data)
+        return _encoded(name, data)
     except UnfitImageError:
         raise
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
-        raise _too_large(name, max(PIXEL_LIMITS.values())) from None
+        refusal = _too_large(name, max(PIXEL_LIMITS.values()))
     except Exception:  # at a broken file Pillow raises almost anything
-        raise UnfitImageError(f"“{name}” is not a whole {READABLE} image.") from None
-    finally:
-        _decoding.release()
-    return Attachment(name=name, media_type=media_type, data=encoded, width=width, height=height, bytes=len(encoded))
+        refusal = UnfitImageError(f"“{name}” is not a whole {READABLE} image.")
+    raise refusal  # out here it has no context, which would hold the pixels until the member's page is written
 
 
 def _too_large(name: str, most: int) -> UnfitImageError:
     return UnfitImageError(f"“{name}” is too large: it may have {most // 10**6} megapixels.")
 
 
-def _encoded(name: str, data: bytes) -> tuple[MediaType, bytes, tuple[int, int]]:
+def _encoded(name: str, data: bytes) -> Encoded:
     """Judged by content. A moving image is its first frame: models look at no more."""
     with Image.open(BytesIO(data), formats=("JPEG", "PNG", "GIF", "WEBP")) as opened:
         _check(name, opened, data)

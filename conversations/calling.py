@@ -13,7 +13,7 @@ from catalog import circuits
 from catalog.models import LanguageModel
 from conversations.log import storable
 from conversations.models import Generation
-from providers.client import stream
+from providers.client import OnTurn, stream
 from providers.connections import Clients
 from providers.deltas import Delta, Finished, Reasoning, Started, Text, Usage
 from providers.errors import ProviderError, UnavailableError
@@ -33,8 +33,8 @@ class Candidate:
     clocks: Clocks
     attempts: int
 
-    def stream(self, request: ChatRequest, clients: Clients) -> AsyncGenerator[Delta]:
-        return stream(self.endpoint, request, clocks=self.clocks, clients=clients)
+    def stream(self, request: ChatRequest, clients: Clients, on_turn: OnTurn | None = None) -> AsyncGenerator[Delta]:
+        return stream(self.endpoint, request, clocks=self.clocks, clients=clients, on_turn=on_turn)
 
 
 # Columns of usage.Reply, and of Generation.
@@ -108,7 +108,7 @@ def close_call(call: OpenCall, error_code: str = "") -> None:
     spending.close_call(call.row, error_code=error_code, **call.facts)
     if call.is_watched:
         call.is_watched = False
-        circuits.let_go(call.candidate.model.provider_id)
+        (circuits.let_go if error_code else circuits.succeeded)(call.candidate.model.provider_id)
 
 
 def fail_call(call: OpenCall, error: ProviderError) -> None:

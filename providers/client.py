@@ -1,7 +1,7 @@
 """Asking a model and reading its answer while it is being written."""
 
 import contextlib
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from itertools import chain
 
 import httpx
@@ -18,6 +18,8 @@ from providers.sending import answered, question
 from providers.sse import Decoder, Event
 from providers.watch import Watch
 
+type OnTurn = Callable[[], Awaitable[None]]
+
 
 def stream(
     endpoint: Endpoint,
@@ -25,14 +27,16 @@ def stream(
     *,
     clocks: Clocks = Clocks(),  # noqa: B008  (frozen)
     clients: Clients,
+    on_turn: OnTurn | None = None,
 ) -> AsyncGenerator[Delta]:
     """Ask, and yield the answer as it comes: the order is that of providers.deltas.
 
-    Raises a ProviderError, also after some deltas. Waits for its turn first when the endpoint is busy; the clocks
-    start after that. Cancelling the task, or closing the generator (contextlib.aclosing), hangs up at once.
+    Raises a ProviderError, also after some deltas. Waits for its turn first when the endpoint is busy, then for
+    `on_turn`: the last moment to change one's mind, by raising. The clocks start after that. Cancelling the task, or
+    closing the generator (contextlib.aclosing), hangs up at once.
     An answer that the server did not stream comes as if it had, in large pieces.
     """
-    return _ask(endpoint, request, clocks, clients)
+    return _ask(endpoint, request, clocks, clients, on_turn)
 
 
 def fill(
@@ -52,9 +56,13 @@ def fill(
 
 
 async def _ask(
-    endpoint: Endpoint, request: ChatRequest | FillRequest, clocks: Clocks, clients: Clients
+    endpoint: Endpoint,
+    request: ChatRequest | FillRequest,
+    clocks: Clocks,
+    clients: Clients,
+    on_turn: OnTurn | None = None,
 ) -> AsyncGenerator[Delta]:
-    async with clients.turn(endpoint) as http, _asked(http, endpoint, request, clocks) as (body, watch, reader):
+    async with _asked(endpoint, request, clocks, clients, on_turn) as (body, watch, reader):
         decoder = Decoder()
         received, events = b"", list[Event]()
         broken: ProviderError | None = None
@@ -84,13 +92,20 @@ async def _ask(
 
 @contextlib.asynccontextmanager
 async def _asked(
-    http: httpx.AsyncClient, endpoint: Endpoint, request: ChatRequest | FillRequest, clocks: Clocks
+    endpoint: Endpoint,
+    request: ChatRequest | FillRequest,
+    clocks: Clocks,
+    clients: Clients,
+    on_turn: OnTurn | None,
 ) -> AsyncIterator[tuple[Body, Watch, Reader]]:
-    """Send the question and wait for a 200; raises what anything else means."""
+    """Take a turn, send the question and wait for a 200; raises what anything else means."""
     key = endpoint.api_key
-    with Watch(clocks) as watch:
-        async with answered(http, _question(http, endpoint, request, clocks), key, watch) as (body, trace):
-            yield body, watch, Reader(DIALECTS[endpoint.dialect], key, trace, request)
+    async with clients.turn(endpoint) as http:
+        if on_turn:
+            await on_turn()
+        with Watch(clocks) as watch:
+            async with answered(http, _question(http, endpoint, request, clocks), key, watch) as (body, trace):
+                yield body, watch, Reader(DIALECTS[endpoint.dialect], key, trace, request)
 
 
 def _question(

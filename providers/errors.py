@@ -24,6 +24,7 @@
     └── BrokenAnswerError            it began to answer and something went wrong
         ├── CutError                 the stream ended before the answer did
         ├── StalledError             one of our clocks ran out
+        ├── UnknownFinishError       it ended for a reason that we do not know
         ├── EmptyAnswerError         it finished without a word
         ├── LeakedMarkupError        it called a tool in its own markup, in the middle of the text
         ├── NoObjectError            it was asked for JSON three times, and never wrote what was asked for
@@ -200,6 +201,14 @@ class StalledError(BrokenAnswerError):
 
     def __reduce__(self) -> tuple[type["StalledError"], tuple[str], dict[str, object]]:
         return type(self), (self.clock,), self.__dict__
+
+
+class UnknownFinishError(BrokenAnswerError):
+    """Some servers have names of their own for what they filter: asking again would be refused again."""
+
+    code = "unknown_finish"
+    retryable = False
+    sentence = "The provider ended the answer early, and did not say why."
 
 
 class EmptyAnswerError(BrokenAnswerError):

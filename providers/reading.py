@@ -14,6 +14,7 @@ from providers.errors import (
     OverloadedError,
     ProviderError,
     ServerFaultError,
+    UnknownFinishError,
 )
 from providers.logprobs import logprobs
 from providers.markup import leaks_in
@@ -26,6 +27,7 @@ from providers.token_counts import believable_usage
 from providers.tool_calls import ToolCalls
 
 BAD_EVENTS_FORGIVEN = 20
+SILENT_EVENTS_FORGIVEN = 10_000  # in a row; llama.cpp's progress with a prompt of a million tokens is some hundreds
 ENDS = ("", "stop", "tool_calls", "function_call")  # the model had said what it had to say
 CUTS = ("length", "content_filter")
 FAILURES: dict[str, type[ProviderError]] = {"insufficient_system_resource": OverloadedError, "error": ServerFaultError}
@@ -52,6 +54,7 @@ class Reader:
         self._reason = ""
         self._error: ProviderError | None = None
         self._bad_events = 0
+        self._silent_events = 0
         self._is_streamed = False
         self.started = False
         self.done = False
@@ -111,6 +114,7 @@ class Reader:
         yield Finished(reason, assumed=not self.finished)
 
     def _understand(self, chunk: dict[str, Any], found: list[Delta]) -> None:
+        self._silent_events += 1
         choices = chunk.get("choices")
         # Azure begins with a chunk that has neither.
         if not self.started and (choices or chunk.get("model")):
@@ -124,6 +128,8 @@ class Reader:
             self._choose(choices[0], found)
         elif chunk.get("object") == "error":  # older vLLM
             self._fail_with(chunk)
+        if self._silent_events > SILENT_EVENTS_FORGIVEN:
+            self._give_up()
 
     def _choose(self, choice: dict[str, Any], found: list[Delta]) -> None:
         if delta := choice.get("delta"):
@@ -142,15 +148,19 @@ class Reader:
         for name in self._fields:
             # Gateways send it twice.
             if (value := delta.get(name)) and (reasoning := _thought(value)):
+                self._silent_events = 0
                 self._speech.think(reasoning, found)
                 break
         content = delta.get("content") or delta.get("refusal")
         if content and isinstance(content, str):
+            self._silent_events = 0
             self._speech.say(content, found)
-        if calls := delta.get("tool_calls"):
+        calls = delta.get("tool_calls")
+        if not calls and (call := delta.get("function_call")):
+            calls = [{"index": 0, "function": call}]
+        if calls:
+            self._silent_events = 0
             found += self._calls.take(calls)
-        elif call := delta.get("function_call"):
-            found += self._calls.take([{"index": 0, "function": call}])
         if self._speech.is_lost:
             self._error = EmptyAnswerError("The model went on with nothing but white space, so we stopped reading.")
             self.done = True
@@ -160,7 +170,7 @@ class Reader:
         if not (self.finished or self.done):
             return CutError()
         if self._reason not in ENDS + CUTS:
-            return FAILURES.get(self._reason, CutError)()
+            return FAILURES.get(self._reason, UnknownFinishError)()
         if self._speech.leaked or (self._speech.may_leak and any(leaks_in(call.arguments) for call in calls)):
             return LeakedMarkupError()
         if self._reason in ENDS and not (self._speech.has_words or calls or self._may_be_empty):
@@ -178,9 +188,14 @@ class Reader:
             return self._fail_with(event.data)
         self._bad_events += 1
         if self._bad_events > BAD_EVENTS_FORGIVEN:
-            self._error = MalformedStreamError(trace_id=self._trace_id)
-            self.done = True
+            self._give_up()
         return None
+
+    def _give_up(self) -> None:
+        """After the reason to stop, nothing is missing but bookkeeping."""
+        if not (self.finished or self._error):
+            self._error = MalformedStreamError()
+        self.done = True
 
 
 def _thought(value: object) -> str:

@@ -3,7 +3,7 @@
 import random
 from collections.abc import Callable
 
-from providers.errors import EmptyAnswerError, LeakedMarkupError, ProviderError
+from providers.errors import EmptyAnswerError, LeakedMarkupError, ProviderError, StalledError
 
 ATTEMPTS = 4
 PATIENCE = 30.0  # seconds of waiting, all retries together
@@ -27,6 +27,9 @@ def retry_delay(
     for more patience than that is not asked again.
     """
     if not error.retryable or attempt >= attempts or (isinstance(error, FORGIVEN_ONCE) and attempt > 1):
+        return None
+    # Eleven minutes of silence are enough; another provider may be better company.
+    if isinstance(error, StalledError) and error.clock == "first_event":
         return None
     wanted = error.retry_after or min(FIRST_DELAY * 2 ** (attempt - 1), LONGEST_DELAY)
     # Up to a tenth later, never sooner: those who were refused together should not come back together.

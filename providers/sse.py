@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from providers.errors import MalformedStreamError
 
-BYTES_PER_EVENT = 1024 * 1024
+BYTES_PER_EVENT = 1024 * 1024  # with all the noise before it; ten minutes of DeepSeek's keep-alive are a few kB
 
 
 class Event(NamedTuple):
@@ -27,23 +27,23 @@ class Decoder:
     def __init__(self) -> None:
         self._line = bytearray()
         self._data: list[bytes] = []
-        self._data_bytes = 0
+        self._bytes = 0  # of whole lines since the last event
         self._name = ""
         self._after_cr = False
         self._first = True
 
     def feed(self, received: bytes) -> list[Event]:
-        """Raises MalformedStreamError when one event outgrows a mebibyte."""
+        """Raises MalformedStreamError after a mebibyte of comments, blank lines or an event that does not end."""
         lines = self._unix_lines(received).split(b"\n")
         self._line += lines[0]
-        if len(self._line) + self._data_bytes > BYTES_PER_EVENT:
+        if len(self._line) + self._bytes > BYTES_PER_EVENT:
             raise MalformedStreamError
         if len(lines) == 1:
             return []
         lines[0] = bytes(self._line)
         self._line = bytearray(lines.pop())
         events = [event for line in lines if (event := self._take(line))]
-        if self._data_bytes > BYTES_PER_EVENT:
+        if self._bytes > BYTES_PER_EVENT:
             raise MalformedStreamError
         return events
 
@@ -68,14 +68,18 @@ class Decoder:
         value = value.removeprefix(b" ")
         if field == b"data":
             self._data.append(value)
-            self._data_bytes += len(value) + 1
         elif field == b"event":
             self._name = value.decode(errors="replace")
         elif field == b"error":
             return Event("error", value.decode(errors="replace"))
+        self._bytes += len(line) + 1
         return None
 
     def _dispatch(self) -> Event | None:
         name, lines = self._name, self._data
-        self._name, self._data, self._data_bytes = "", [], 0
-        return Event(name, b"\n".join(lines).decode(errors="replace")) if lines else None
+        self._name = ""
+        if not lines:
+            self._bytes += 1
+            return None
+        self._data, self._bytes = [], 0
+        return Event(name, b"\n".join(lines).decode(errors="replace"))

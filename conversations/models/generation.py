@@ -15,6 +15,11 @@ from django.db.models.functions import Now
 QUEUED_ANEW = ["state", "stop_requested", "is_fallback", "ended_at", "error_code", "error", "finish_reason"]
 
 
+# Answers of one member, in as many conversations: more than anybody watches. Without an end one member and one slow
+# provider could take all the places of all workers.
+MOST_AT_ONCE = 20
+
+
 class GenerationQuerySet(models.QuerySet["Generation"]):
     def live(self) -> GenerationQuerySet:
         """Queued or running: something will still be said."""
@@ -24,10 +29,11 @@ class GenerationQuerySet(models.QuerySet["Generation"]):
         """Take up to `limit` queued generations for a worker, each under a new epoch and a lease.
 
         One at a time per conversation, oldest first, so that a question is answered with the answer before it in
-        sight; among members those with fewer running answers go first. SKIP LOCKED: two workers never wait for, nor
-        take, the same row.
+        sight; members take turns, and none has more than MOST_AT_ONCE running. SKIP LOCKED: two workers never wait
+        for, nor take, the same row.
         """
-        return list(self.raw(_CLAIM, {"owner": owner, "limit": limit, "lease": settings.LEASE_SECONDS}))
+        values = {"owner": owner, "limit": limit, "lease": settings.LEASE_SECONDS, "most": MOST_AT_ONCE}
+        return list(self.raw(_CLAIM, values))
 
     def beat(self, owner: str, ids: Iterable[uuid.UUID]) -> dict[uuid.UUID, bool]:
         """Lengthen a worker's leases. The ids it still holds, each with whether a stop was asked for."""
@@ -151,21 +157,30 @@ class Generation(models.Model):
             setattr(self, field.attname, getattr(fresh, field.attname))
 
 
+# Each member's place in the line: what is running for them, and what they asked before. Ranked first and locked then:
+# PostgreSQL locks no rows of a query that ranks.
 _CLAIM = """
+    WITH busy AS (
+        SELECT member_id, count(*) AS answers FROM conversations_generation WHERE state = 'running' GROUP BY member_id
+    ), line AS (
+        SELECT q.id, coalesce(busy.answers, 0)
+                     + row_number() OVER (PARTITION BY q.member_id ORDER BY q.created_at, q.id) AS place
+          FROM conversations_generation AS q LEFT JOIN busy ON busy.member_id = q.member_id
+         WHERE q.state = 'queued' AND q.not_before <= now()
+           AND NOT EXISTS (
+               SELECT 1 FROM conversations_generation AS other
+                WHERE other.conversation_id = q.conversation_id
+                  AND (other.state = 'running'
+                       OR (other.state = 'queued' AND (other.created_at, other.id) < (q.created_at, q.id))))
+    )
     UPDATE conversations_generation AS g
        SET state = 'running', epoch = epoch + 1, owner = %(owner)s, started_at = now(),
            lease_until = now() + make_interval(secs => %(lease)s)
       FROM (
             SELECT q.id
-              FROM conversations_generation AS q
-             WHERE q.state = 'queued' AND q.not_before <= now()
-               AND NOT EXISTS (
-                   SELECT 1 FROM conversations_generation AS other
-                    WHERE other.conversation_id = q.conversation_id
-                      AND (other.state = 'running'
-                           OR (other.state = 'queued' AND (other.created_at, other.id) < (q.created_at, q.id))))
-             ORDER BY (SELECT count(*) FROM conversations_generation AS busy
-                        WHERE busy.member_id = q.member_id AND busy.state = 'running'), q.created_at
+              FROM conversations_generation AS q JOIN line ON line.id = q.id
+             WHERE q.state = 'queued' AND line.place <= %(most)s
+             ORDER BY line.place, q.created_at
              LIMIT %(limit)s
                FOR UPDATE OF q SKIP LOCKED
            ) AS claimable

@@ -305,6 +305,21 @@ def test_bob_asks_now_and_reads_the_answer(bob: Client, server: Provider, upstre
     assert bob.get(f"{PROVIDERS}{server.pk}/ask/").status_code == 405
 
 
+def test_what_nobody_can_see_in_a_models_name_is_shown_as_a_sign(
+    alice: Client, server: Provider, upstream: Upstream
+) -> None:
+    unseen = "\u202e\u200b\u2066\x1b\n\U000e0041"  # turned around, no width, a terminal's escape, a hidden letter
+    model(server, f"gone{unseen}x")
+    upstream.offer(f"a{unseen}b", "c")
+    asked = post(alice, f"{PROVIDERS}{server.pk}/ask/")
+    discovered = act(alice, "discover_models", server)
+    assert "s: a������b, c." in asked
+    assert "and kept: gone������x." in discovered
+    assert "gone������x" in alice.get(HEALTH).content.decode()
+    for page in (asked, alice.get(HEALTH).content.decode(), LogEntry.objects.get().get_change_message()):
+        assert not set(unseen) - {"\n"} & set(page)
+
+
 def test_a_refusal_is_shown_as_our_sentence_without_the_key(
     alice: Client, server: Provider, upstream: Upstream
 ) -> None:

@@ -70,6 +70,39 @@ def test_a_secret_key_that_cannot_be_kept_is_asked_for(monkeypatch: pytest.Monke
         env.secret_key(tmp_path / "secret_key")
 
 
+@pytest.mark.parametrize("left", [b"", b"\n", bytes(67), b"cut off", b"\xff" * 67], ids=str)
+def test_a_kept_secret_that_is_not_whole_is_refused_in_words(
+    left: bytes, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """As a power cut leaves a file, or a full disk a copy of it: everybody could guess what it encrypts."""
+    monkeypatch.delenv("SECRET_KEY", raising=False)
+    monkeypatch.delenv("PROVIDER_KEYS_SECRET", raising=False)
+    file = tmp_path / "secret"
+    file.write_bytes(left)
+    for read in (env.secret_key, env.provider_keys_secrets):
+        with pytest.raises(ImproperlyConfigured, match="holds no whole secret: put it back from a backup, or delete"):
+            read(file)
+    assert file.read_bytes() == left
+
+
+def test_a_secret_is_on_the_disk_before_it_has_its_name_and_then_the_name_is(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.delenv("SECRET_KEY", raising=False)
+    file = tmp_path / "secret_key"
+    synced: list[tuple[str, bool]] = []
+    sync = os.fsync  # not ours: it looks what is synced, and when
+
+    def look(descriptor: int) -> None:
+        is_folder = os.path.samestat(os.fstat(descriptor), tmp_path.stat())
+        synced.append(("folder" if is_folder else f"{os.fstat(descriptor).st_size} bytes", file.exists()))
+        sync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", look)
+    key = env.secret_key(file)
+    assert synced == [(f"{len(key)} bytes", False), ("folder", True)]
+
+
 @pytest.mark.parametrize("raw", ["0", "65536", "-1", "http", "80.5"])
 def test_a_port_is_a_number_that_a_port_can_have(raw: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PORT", raw)

@@ -8,7 +8,7 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
-from django.db import connection
+from django.db import connection, connections
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from PIL import Image
@@ -249,15 +249,56 @@ def test_what_stands_behind_a_photo_is_no_part_of_it() -> None:
     assert prepared(photo() + b"\xff\xda" * 1000).width == 80
 
 
-def test_no_image_is_looked_at_for_ever_behind_those_of_others(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_all_images_are_decoded_in_one_thread_whoever_asks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each thread that has ever decoded keeps memory of its own for it: ten would keep ten times as much."""
+    decoders: list[int] = []
+    open_image = Image.open  # Pillow is not ours
+
+    def look(*args: Any, **named: Any) -> Any:
+        decoders.append(threading.get_ident())
+        return open_image(*args, **named)
+
+    monkeypatch.setattr(Image, "open", look)
+    askers = [threading.Thread(target=prepare, args=([upload()],)) for _ in range(10)]
+    for asker in askers:
+        asker.start()
+    for asker in askers:
+        asker.join()
+    assert len(decoders) == 10
+    assert len(set(decoders)) == 1
+    assert not set(decoders) & {asker.ident for asker in askers}
+
+
+def test_what_is_not_waited_for_any_more_is_not_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(attachments, "PATIENCE", 0.05)
-    said: list[str] = []
-    with attachments._decoding:
-        other = threading.Thread(target=lambda: said.append(refusal(("a.png", painted()))))
-        other.start()
-        other.join()
-    assert said == ["Many images are being looked at just now. Try again in a moment."]
-    assert prepared(painted())
+    looked_at: list[Any] = []
+    begun, may_go_on = threading.Event(), threading.Event()
+    open_image = Image.open
+
+    def look(*args: Any, **named: Any) -> Any:
+        looked_at.append(args)
+        begun.set()
+        may_go_on.wait()
+        return open_image(*args, **named)
+
+    monkeypatch.setattr(Image, "open", look)
+    slow: list[Attachment] = []
+    first = threading.Thread(target=lambda: slow.extend(prepare([upload()])))
+    first.start()
+    begun.wait()
+    assert refusal(("a.png", painted())) == "Many images are being looked at just now. Try again in a moment."
+    may_go_on.set()
+    first.join()
+    assert len(slow) == 1  # what was begun is finished, however long it takes
+    prepare([upload()])
+    assert len(looked_at) == 2
+
+
+def test_a_refusal_holds_no_pixels() -> None:
+    """It lives until its page is written, and others decode meanwhile."""
+    with pytest.raises(UnfitImageError) as refused:
+        prepare([upload("half.png", painted("PNG", (900, 900))[:-60])])
+    assert refused.value.__context__ is None
 
 
 # Names.
@@ -387,10 +428,11 @@ def test_no_connection_is_held_while_images_are_looked_at(
 ) -> None:
     """The pool has ten. With ten questions in line for the one decoder, nobody could read anything."""
     held: list[bool] = []
-    open_image = Image.open  # Pillow is not ours: it looks whether this thread has a connection out of the pool
+    asking_thread = connections["default"]  # each thread has its own
+    open_image = Image.open  # Pillow is not ours: it looks whether who waits for it has a connection out of the pool
 
     def look(*args: Any, **named: Any) -> Any:
-        held.append(connection.connection is not None)
+        held.append(asking_thread.connection is not None)
         return open_image(*args, **named)
 
     monkeypatch.setattr(Image, "open", look)

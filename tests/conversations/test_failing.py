@@ -62,7 +62,7 @@ CASES = {
     "a cut after the first word": Case(SAID.cut(), "cut", "broke before the answer was complete", text=KEPT),
     "a reset after the first word": Case(SAID.reset(), "cut", "broke before the answer was complete", text=KEPT),
     "an end without [DONE]": Case(SAID, "cut", "broke before the answer was complete", text=KEPT),
-    "a stall before the first word": Case(Script().stall(), "stalled", "did not begin to answer in time", 4),
+    "a stall before the first word": Case(Script().stall(), "stalled", "did not begin to answer in time"),
     "a stall after the first word": Case(SAID.stall(), "stalled", "stopped sending in the middle", text=KEPT),
     "only comments": Case(SAID.comment().comment().stall(), "stalled", "stopped sending in the middle", text=KEPT),
     "an empty answer": Case(Script().role().finish().done(), "empty_answer", "without saying anything", 2),

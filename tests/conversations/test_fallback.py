@@ -8,6 +8,7 @@ from uuid import uuid4
 import pytest
 from asgiref.sync import sync_to_async
 from django.test import Client
+from pytest_django import Settings
 
 from accounts.models import User
 from catalog import circuits
@@ -15,8 +16,8 @@ from catalog.models import Circuit, LanguageModel, Provider, Route, Step
 from conversations import asking
 from conversations.models import Conversation, Generation, Message
 from tests.conversations.conftest import working
-from tests.upstream import Script, Upstream
-from tests.workers import has_ended
+from tests.upstream import Gate, Script, Upstream
+from tests.workers import eventually, has_ended
 from usage.models import Call
 
 BUSY = Script.error(503, "Service is too busy.", "service_unavailable_error", Retry_After="0.01")
@@ -271,6 +272,59 @@ async def test_the_generation_keeps_what_its_last_request_told_and_nothing_of_on
     assert await calls() == [("deepseek-flash", "empty_answer"), ("deepseek-flash", "invalid_request")]
     last = upstream.requests[1]
     assert (generation.trace_id, generation.returned_model, generation.usage) == (f"trace-{last.number}", "", None)
+
+
+async def test_answers_that_break_before_their_first_word_open_the_circuit(
+    upstream: Upstream, second: Upstream, generation: Generation
+) -> None:
+    """The provider has begun each of them; it has said nothing yet."""
+    await Step.objects.filter(position=1).aupdate(attempts=10)
+    upstream.answer_with(lambda _: Script().role().cut())
+    async with working():
+        assert (await ended(generation))[0] == "done"
+    assert len(upstream.requests) == 5
+
+
+async def test_who_waits_for_a_turn_asks_nobody_once_the_circuit_is_open(
+    upstream: Upstream, second: Upstream, generation: Generation, alice: User, route: Route
+) -> None:
+    """The circuit was asked before the wait: sixteen at a time, each had to find out for itself."""
+    await Provider.objects.filter(name="deepseek").aupdate(concurrency=1)
+    gate = Gate()
+    upstream.play(Script().gate(gate).role().cut())
+    second.answer_with(lambda _: Script.text("Well."))
+    async with working():
+        await gate.reached()
+        asked = [await sync_to_async(asking.start)(alice, "Hello?", uuid4(), route) for _ in range(3)]
+        waiting = [await Generation.objects.aget(message__parent=it) for it in asked]
+        await eventually(lambda: Generation.objects.filter(state="running").count() == 4, "all of them")
+        provider = await Provider.objects.aget(name="deepseek")
+        await sync_to_async(circuits.failed)(provider.pk, "balance_empty", at_once=True)
+        gate.open()
+        for each in waiting:
+            assert await ended(each) == ("done", "Well.")
+    assert len(upstream.requests) == 1
+
+
+async def test_a_provider_that_stays_silent_is_waited_for_once(
+    upstream: Upstream, second: Upstream, generation: Generation, settings: Settings
+) -> None:
+    """Four times eleven minutes are more than anybody waits."""
+    settings.PROVIDER_CLOCKS = settings.PROVIDER_CLOCKS | {"first_event": 0.2}
+    upstream.answer_with(lambda _: Script().stall())
+    async with working():
+        assert (await ended(generation))[0] == "done"
+    assert await calls() == [("deepseek-flash", "stalled"), ("spare-model", "")]
+
+
+async def test_no_chain_is_longer_than_an_answer_may_take(
+    upstream: Upstream, second: Upstream, generation: Generation, settings: Settings
+) -> None:
+    settings.PROVIDER_CLOCKS = settings.PROVIDER_CLOCKS | {"total": 0.3}
+    upstream.answer_with(lambda _: Script().stall())
+    async with working():
+        assert (await ended(generation))[0] == "failed"
+    assert not second.requests
 
 
 # Repairs

@@ -17,6 +17,7 @@ from accounts.models import User
 from catalog.models import Route
 from conversations import asking, ending
 from conversations.models import Conversation, Generation, Message
+from conversations.models.generation import MOST_AT_ONCE
 from tests.workers import SECONDS, at_once, in_thread
 
 type Queue = Callable[[User, int], list[UUID]]
@@ -54,7 +55,8 @@ def expire(*generations: UUID) -> None:
 
 
 def test_two_hundred_rows_go_to_two_workers_each_exactly_once(alice: User, queue: Queue) -> None:
-    queued = queue(alice, 200)
+    members = [User.objects.create_user(f"member{number}@example.org") for number in range(20)]
+    queued = [pk for member in members for pk in queue(member, 10)]
 
     def claim_all(number: int) -> list[UUID]:
         mine: list[UUID] = []
@@ -107,6 +109,22 @@ def test_a_member_with_a_thousand_questions_does_not_hold_up_the_others(
     assert ids(Generation.objects.claim("a worker", 1)) == alices[:1]
     assert ids(Generation.objects.claim("a worker", 1)) == charlies[1:2]  # one each: the older question first
     assert ids(Generation.objects.claim("a worker", 1)) == alices[1:]
+
+
+def test_in_one_claim_members_take_turns(alice: User, charlie: User, queue: Queue) -> None:
+    charlies, alices = queue(charlie, 30), queue(alice, 2)
+    assert set(ids(Generation.objects.claim("a worker", 4))) == {*charlies[:2], *alices}
+
+
+def test_one_member_and_one_slow_provider_do_not_take_all_the_places(alice: User, charlie: User, queue: Queue) -> None:
+    """420 questions to a provider that hangs filled a whole worker, and nobody else was answered."""
+    charlies = queue(charlie, 60)
+    assert ids(Generation.objects.claim("a worker", 50)) == charlies[:MOST_AT_ONCE]
+    assert Generation.objects.claim("a worker", 50) == []
+    alices = queue(alice, 1)
+    assert ids(Generation.objects.claim("a worker", 50)) == alices
+    assert ending.end(Generation.objects.get(pk=charlies[0]), ending.Outcome(Generation.State.DONE), may=lambda _: True)
+    assert ids(Generation.objects.claim("a worker", 50)) == charlies[MOST_AT_ONCE : MOST_AT_ONCE + 1]
 
 
 def test_one_conversation_gets_one_answer_at_a_time_in_order(

@@ -131,7 +131,8 @@ async def test_stop_while_waiting_for_the_providers_turn_sends_nothing(
         await gate.reached()
         second = await sync_to_async(asking.start)(alice, "The second", uuid4(), route)
         waiting = await Generation.objects.aget(message__parent=second)
-        await eventually(lambda: Call.objects.filter(generation_id=waiting.pk).exists(), "it waits for its turn")
+        claimed = Generation.objects.filter(pk=waiting.pk, state="running")
+        await eventually(claimed.exists, "it waits for its turn")
         pressed = await press_stop(browser_of_alice, second.conversation)
         await has_ended(waiting)
         assert time.monotonic() - pressed < AT_ONCE
@@ -139,6 +140,7 @@ async def test_stop_while_waiting_for_the_providers_turn_sends_nothing(
         await has_ended(generation)
         assert await said(generation) == ("First", "")
     assert waiting.state == "stopped"
+    assert not await Call.objects.filter(generation_id=waiting.pk).aexists()
     assert "The second" not in [request.says("user") for request in upstream.requests]
 
 

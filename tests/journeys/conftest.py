@@ -25,7 +25,7 @@ from tests.serving import Web, environment, web, worker
 from tests.upstream import Upstream
 
 PASSWORD = "correct horse battery"
-PATIENCE = 10_000  # ms that the browser may take for what should happen at once
+PATIENCE = 20_000  # ms that the browser may take for what should happen at once
 
 expect.set_options(timeout=PATIENCE)
 

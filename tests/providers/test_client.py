@@ -27,7 +27,6 @@ from providers import (
     Usage,
     stream,
 )
-from providers.body import BYTES_OF_DOCUMENT
 from providers.errors import (
     AuthenticationError,
     BalanceEmptyError,
@@ -39,6 +38,7 @@ from providers.errors import (
     OverloadedError,
     RateLimitedError,
     ServerFaultError,
+    UnknownFinishError,
 )
 from tests.providers.asking import KEY, QUESTION, Asking, answered
 from tests.upstream import FINGERPRINT, Script, Upstream
@@ -312,11 +312,11 @@ async def test_a_whole_answer_holds_thoughts_and_calls_too(ask: Asking) -> None:
 
 
 async def test_a_whole_answer_may_be_longer_than_any_event(ask: Asking) -> None:
-    assert len((await ask(Script.whole("x" * 3_000_000))).text) == 3_000_000
+    assert len((await ask(Script.whole("x" * 4_000_000))).text) == 4_000_000
 
 
-async def test_a_whole_answer_without_an_end_is_given_up_after_eight_mebibytes(ask: Asking) -> None:
-    script = Script.whole("x" * (BYTES_OF_DOCUMENT + 1)).stall()
+async def test_a_whole_answer_without_an_end_is_given_up_after_four_mebibytes(ask: Asking) -> None:
+    script = Script.whole("x" * (4 * 1024 * 1024 + 1)).stall()
     assert type((await ask(script, clocks=Clocks(first_event=5.0))).error) is MalformedStreamError
     await ask.upstream.requests[0].closed()
 
@@ -549,6 +549,7 @@ async def test_a_key_that_cannot_be_sent_is_refused_without_showing_it(ask: Aski
 
 
 MIDDLE = Script().role().text_delta("par", "tial")
+EMPTY = b'data: {"choices":[{"delta":{}}]}\n\n'
 
 
 @pytest.mark.parametrize(
@@ -571,7 +572,10 @@ MIDDLE = Script().role().text_delta("par", "tial")
         pytest.param(Script().raw(b'{"error":"x"}\n'), ServerFaultError, id="a bare line of JSON"),
         pytest.param(Script().finish("insufficient_system_resource").done(), OverloadedError, id="out of capacity"),
         pytest.param(Script().finish("error").done(), ServerFaultError, id="finish_reason error"),
-        pytest.param(Script().finish("aborted").done(), CutError, id="finish_reason aborted"),
+        pytest.param(Script().finish("aborted").done(), UnknownFinishError, id="finish_reason aborted"),
+        pytest.param(Script().raw(b": ping\n\n" * 150_000) + HELLO, MalformedStreamError, id="a flood of comments"),
+        pytest.param(Script().raw(b"\n" * 1_100_000) + HELLO, MalformedStreamError, id="a flood of blank lines"),
+        pytest.param(Script().raw(EMPTY * 10_100) + HELLO, MalformedStreamError, id="a flood of empty chunks"),
         pytest.param(Script().raw(b"data: {oops\n\n" * 21) + HELLO, MalformedStreamError, id="21 bad events"),
         pytest.param(Script().raw(b"data: " + b"x" * 1_100_000), MalformedStreamError, id="a line without an end"),
         pytest.param(Script().raw(b"a proxy's last words\n"), CutError, id="plain text after the events"),

@@ -31,11 +31,13 @@ from providers.errors import (
     CutError,
     EmptyAnswerError,
     LeakedMarkupError,
+    MalformedStreamError,
     OverloadedError,
     RateLimitedError,
     ServerFaultError,
+    UnknownFinishError,
 )
-from providers.reading import Reader
+from providers.reading import SILENT_EVENTS_FORGIVEN, Reader
 from providers.speech import MOST_WHITE_SPACE
 from providers.sse import Event
 from tests.providers.asking import QUESTION
@@ -323,6 +325,57 @@ def test_elsewhere_white_space_is_text() -> None:
     assert read(chunk({"content": " " * 3 * MOST_WHITE_SPACE}), chunk({"content": "a"}, "stop"))[-1] == Finished("stop")
 
 
+# Silence without end
+
+
+SILENT = [
+    chunk({}),
+    chunk({"role": "assistant", "content": "", "reasoning_content": None, "tool_calls": []}),
+    chunk({"content": 5, "reasoning_details": [{"type": "reasoning.encrypted", "data": "c2VjcmV0"}]}),
+    chunk({}, choices=[]),
+    chunk({}, usage={"prompt_tokens": 3, "completion_tokens": 2}),
+]
+
+
+@pytest.mark.parametrize("silent", SILENT)
+def test_events_that_say_nothing_are_given_up_in_the_end(silent: Event) -> None:
+    reading = reader()
+    reading.take(chunk({"content": "a"}))
+    for _ in range(SILENT_EVENTS_FORGIVEN):
+        reading.take(silent)
+    assert not reading.done
+    reading.take(silent)
+    assert reading.done
+    with pytest.raises(MalformedStreamError):
+        list(reading.end())
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        {"content": "a"},
+        {"reasoning_content": "hm"},
+        {"tool_calls": [{"index": 0, "function": {"arguments": " "}}]},
+        {"function_call": {"arguments": " "}},
+    ],
+)
+def test_whatever_is_said_ends_a_silence(said: dict[str, Any]) -> None:
+    reading = reader(WITH_TOOLS)
+    for _ in range(3):
+        for _ in range(SILENT_EVENTS_FORGIVEN):
+            reading.take(SILENT[0])
+        reading.take(chunk(said))
+    assert not reading.done
+
+
+def test_silence_after_the_reason_ends_the_answer_and_does_not_spoil_it() -> None:
+    silence = [SILENT[0]] * (SILENT_EVENTS_FORGIVEN + 1)
+    assert read(chunk({"content": "a"}, "stop"), *silence, chunk({"content": "b"}))[-2:] == [
+        Text("a"),
+        Finished("stop"),
+    ]
+
+
 # The reason
 
 
@@ -331,13 +384,21 @@ def test_elsewhere_white_space_is_text() -> None:
     [
         ("insufficient_system_resource", OverloadedError),
         ("error", ServerFaultError),
-        ("aborted", CutError),
-        ("whatever_comes_next", CutError),
+        ("aborted", UnknownFinishError),
+        ("sensitive", UnknownFinishError),
+        ("whatever_comes_next", UnknownFinishError),
     ],
 )
 def test_a_reason_that_is_no_end_is_an_error_and_keeps_what_was_said(reason: str, kind: type[ProviderError]) -> None:
     deltas, error = fails(chunk({"content": "par"}), chunk({"content": "tial"}, reason))
     assert (type(error), deltas) == (kind, [Text("par"), Text("tial")])
+
+
+def test_a_reason_that_we_do_not_know_is_told_as_it_is_and_not_asked_for_again() -> None:
+    """An indecent question is no reason to ask again, nor to blame the connection."""
+    _, error = fails(chunk({"content": "a"}, "sensitive"))
+    assert (error.code, error.retryable, error.is_fatal) == ("unknown_finish", False, False)
+    assert error.sentence == "The provider ended the answer early, and did not say why."
 
 
 @pytest.mark.parametrize(

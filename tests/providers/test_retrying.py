@@ -19,6 +19,11 @@ from providers.errors import (
 from providers.retrying import PATIENCE, retry_delay
 
 
+def test_silence_is_waited_for_once() -> None:
+    assert retry_delay(StalledError("first_event"), 1) is None
+    assert retry_delay(StalledError("idle"), 1) is not None
+
+
 def test_delays_double_and_come_up_to_a_tenth_later() -> None:
     assert [retry_delay(OverloadedError(), attempt, chance=lambda: 0.0) for attempt in (1, 2, 3)] == [0.5, 1.0, 2.0]
     assert retry_delay(OverloadedError(), 1, chance=lambda: 1.0) == pytest.approx(0.55)

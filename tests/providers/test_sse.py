@@ -86,6 +86,23 @@ def test_an_event_of_many_lines_is_given_up_after_a_mebibyte() -> None:
             decoder.feed(b"data: " + b"x" * 1000 + b"\n")
 
 
+@pytest.mark.parametrize(
+    "noise", [b"\n", b"\r\n", b": keep-alive\n\n", b"event: ping\n\n", b"id: 7\n", b"data\n", b"words\n"]
+)
+def test_noise_without_an_event_is_given_up_after_a_mebibyte(noise: bytes) -> None:
+    decoder, piece = Decoder(), noise * (16384 // len(noise))
+    for _ in range(BYTES_PER_EVENT // 16384 - 1):
+        assert decoder.feed(piece) == []
+    with pytest.raises(MalformedStreamError):
+        for _ in range(BYTES_PER_EVENT // 16384 + 2):  # a CRLF counts as one
+            decoder.feed(piece)
+
+
+def test_every_event_makes_room_for_noise_again() -> None:
+    quiet = b": keep-alive\n\n" * 50_000
+    assert decoded(*[quiet, b"data: a\n\n"] * 4) == [Event("", "a")] * 4
+
+
 def test_a_large_event_below_the_limit_arrives_whole() -> None:
     text = "x" * (BYTES_PER_EVENT - 100)
     assert decoded(b"data: ", text.encode(), b"\n\n") == [Event("", text)]
