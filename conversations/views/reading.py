@@ -53,7 +53,9 @@ def chat(shown: Conversation | None, form: QuestionForm, *, editing: Message | N
     if shown:
         messages = Path(shown).messages()
         growing = showing.growing_answers(messages)
-        context |= {"messages": [showing.message(m, growing) for m in messages], "is_live": showing.is_live(shown)}
+        # An answer that ends while we look is shown as being written: a page without script has to look again.
+        is_live = bool(growing) or showing.is_live(shown)
+        context |= {"messages": [showing.message(m, growing) for m in messages], "is_live": is_live}
     return context
 
 

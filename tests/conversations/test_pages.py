@@ -8,6 +8,7 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+from django.db import connection
 from django.db.models.functions import Now
 from django.test import Client
 
@@ -16,6 +17,7 @@ from catalog.models import Provider, Route
 from conversations import asking, ending, events
 from conversations.events import Event
 from conversations.models import Chunk, Conversation, Generation, Message
+from tests.conversations.replaying import Writer
 
 SPELL = "</title><script>alert(1)</script>"
 REFRESH = re.compile(r'<noscript>\s*<meta http-equiv="refresh" content="\d+; url=/c/[0-9a-f-]+/">\s*</noscript>')
@@ -298,3 +300,27 @@ def test_what_few_people_choose_stands_apart_at_the_end_of_the_list(browser_of_a
     assert re.findall(r'value="([^"]+)"', rest) == ["deepseek-chat"]
     Route.objects.filter(name="deepseek-chat").delete()
     assert "optgroup" not in browser_of_alice.get("/").content.decode()
+
+
+def test_a_page_loaded_just_as_its_answer_ends_looks_again(
+    browser_of_alice: Client, conversation: Conversation
+) -> None:
+    """Without script it showed half an answer for ever."""
+    [writer] = Writer.claim([(Chunk.Kind.TEXT, "Half"), (Chunk.Kind.TEXT, " and whole")])
+    writer.write()
+    ended: list[bool] = []
+
+    def end_after_the_log_is_read(execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
+        found = execute(sql, params, many, context)
+        if "FROM conversations_chunk" in sql and not ended:
+            ended.append(True)
+            writer.write()
+            writer.end()
+        return found
+
+    with connection.execute_wrapper(end_after_the_log_is_read):
+        html = browser_of_alice.get(conversation.get_absolute_url()).content.decode()
+    assert ended
+    assert "whole" not in html
+    assert REFRESH.search(html)
+    assert not REFRESH.search(browser_of_alice.get(conversation.get_absolute_url()).content.decode())
