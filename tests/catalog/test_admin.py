@@ -110,7 +110,8 @@ def test_a_report_of_an_error_while_a_key_is_saved_does_not_hold_it(
     with caplog.at_level(logging.ERROR, "django.request"):
         edit(alice, provider, new_key=KEY)
     (record,) = [each for each in caplog.records if each.exc_info]
-    report = ExceptionReporter(record.request, *record.exc_info)  # type: ignore[attr-defined, misc]
+    assert record.exc_info is not None
+    report = ExceptionReporter(vars(record)["request"], *record.exc_info)
     for said in (report.get_traceback_html(), report.get_traceback_text(), caplog.text):
         assert "LogEntry" in said or "NoneType" in said
         assert KEY not in said

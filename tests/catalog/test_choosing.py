@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 
 import pytest
+from pytest_django import DjangoAssertNumQueries
 
 from catalog.choosing import Choice, choose, estimated_tokens
 from catalog.models import NoRouteError, Provider, Route
@@ -84,8 +85,8 @@ def test_with_nothing_to_choose_from_it_says_so(auto: Route) -> None:
         chosen(auto)
 
 
-def test_choosing_costs_a_handful_of_queries(auto: Route, django_assert_num_queries: object) -> None:
-    with django_assert_num_queries(4):  # type: ignore[operator]  # a fixture without a type of its own
+def test_choosing_costs_a_handful_of_queries(auto: Route, django_assert_num_queries: DjangoAssertNumQueries) -> None:
+    with django_assert_num_queries(4):
         chosen(auto)
 
 

@@ -10,6 +10,7 @@ import pytest
 from django.db import transaction
 from django.db.models import F
 from django.utils import timezone
+from pytest_django import DjangoAssertNumQueries
 
 from catalog import circuits
 from catalog.circuits import Leave
@@ -34,9 +35,9 @@ def pass_time(provider: Provider, seconds: float) -> None:
 
 
 def test_a_provider_that_nothing_happened_to_may_be_called(
-    provider: Provider, django_assert_num_queries: Callable[..., object]
+    provider: Provider, django_assert_num_queries: DjangoAssertNumQueries
 ) -> None:
-    with django_assert_num_queries(1):  # type: ignore[attr-defined]  # a context manager without a type of its own
+    with django_assert_num_queries(1):
         assert circuits.may_call(provider.pk)
     assert not Circuit.objects.exists()
 
@@ -86,20 +87,20 @@ def test_what_no_patience_mends_opens_it_at_once(provider: Provider) -> None:
 
 
 def test_an_open_circuit_costs_a_request_one_query_and_no_waiting(
-    provider: Provider, django_assert_num_queries: Callable[..., object]
+    provider: Provider, django_assert_num_queries: DjangoAssertNumQueries
 ) -> None:
     fail(provider, at_once=True)
-    with django_assert_num_queries(1):  # type: ignore[attr-defined]
+    with django_assert_num_queries(1):
         assert not circuits.may_call(provider.pk)
 
 
 def test_a_success_of_a_closed_circuit_changes_no_row(
-    provider: Provider, django_assert_num_queries: Callable[..., object]
+    provider: Provider, django_assert_num_queries: DjangoAssertNumQueries
 ) -> None:
     fail(provider)
     circuits.succeeded(provider.pk)
     before = row_version(provider)
-    with django_assert_num_queries(1):  # type: ignore[attr-defined]
+    with django_assert_num_queries(1):
         circuits.succeeded(provider.pk)
     assert row_version(provider) == before
 

@@ -61,7 +61,8 @@ def is_whole(page: Page) -> bool:
 
 def picture(page: Page, name: str) -> None:
     if folder := os.environ.get("PICTURES"):
-        page.screenshot(path=str(Path(folder) / f"{name}-{page.viewport_size['width']}.png"), full_page=True)  # type: ignore[index]
+        assert page.viewport_size is not None  # the fixture sets one
+        page.screenshot(path=str(Path(folder) / f"{name}-{page.viewport_size['width']}.png"), full_page=True)
 
 
 def test_health_is_read_and_a_provider_asked(page: Page, catalog: None) -> None:

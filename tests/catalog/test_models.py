@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from django.core.exceptions import ValidationError
-from pytest_django import Settings
+from pytest_django import DjangoAssertNumQueries, Settings
 
 from catalog.models import LanguageModel, NoRouteError, Provider, Route, dialects
 from providers.dialects import DIALECTS
@@ -112,8 +112,10 @@ def test_dialects_and_efforts_are_the_words_that_providers_use() -> None:
     assert set(Route.Effort.values) == {effort.value for effort in Effort}
 
 
-def test_all_routes_are_read_in_a_handful_of_queries(a_model: LanguageModel, django_assert_num_queries: object) -> None:
+def test_all_routes_are_read_in_a_handful_of_queries(
+    a_model: LanguageModel, django_assert_num_queries: DjangoAssertNumQueries
+) -> None:
     for number in range(20):
         route(a_model, f"route{number}")
-    with django_assert_num_queries(4):  # type: ignore[operator]  # a fixture without a type of its own
+    with django_assert_num_queries(4):
         assert len(Route.objects.offered()) == 20

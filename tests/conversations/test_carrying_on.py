@@ -15,13 +15,14 @@ from accounts.models import User
 from catalog.models import LanguageModel, Provider, Route, Step
 from conversations import asking, ending, events
 from conversations.errors import NotAnswerableError
-from conversations.models import Conversation, Generation, Message
+from conversations.models import Chunk, Conversation, Generation, Message
 from tests.conversations.conftest import working
 from tests.conversations.replaying import Follower, WebProcess, Writer, assert_same, load
 from tests.upstream import Gate, Script, Upstream
 from tests.workers import at_once, eventually, has_ended
 from usage.models import Call, Reply
 
+TEXT, REASONING = Chunk.Kind.TEXT, Chunk.Kind.REASONING
 HALF, REST = ["Once ", "upon ", "a time"], [" there ", "was a fox."]
 WHOLE = "Once upon a time there was a fox."
 
@@ -241,7 +242,7 @@ async def test_a_worker_that_is_given_anew_what_was_taken_from_it_lets_the_old_l
 
 @pytest.fixture
 def stopped(generation: Generation) -> Generation:
-    [writer] = Writer.claim([(0, "Once upon "), (1, "Hm. "), (0, "a time")])  # type: ignore[list-item]
+    [writer] = Writer.claim([(TEXT, "Once upon "), (REASONING, "Hm. "), (TEXT, "a time")])
     while writer.write():
         pass
     writer.end(Generation.State.STOPPED)
@@ -314,7 +315,7 @@ def test_crossing_another_deed_it_goes_on_once_or_not_at_all(
 
 
 def test_a_whole_answer_is_not_continued(generation: Generation) -> None:
-    [writer] = Writer.claim([(0, "Whole.")])  # type: ignore[list-item]
+    [writer] = Writer.claim([(TEXT, "Whole.")])
     writer.write()
     writer.end()
     with pytest.raises(NotAnswerableError):
@@ -352,7 +353,7 @@ def test_whoever_reads_on_and_whoever_comes_see_one_text(
     for page in pages:
         page.connect()
     process.catch_up(pages)
-    [writer] = Writer.claim([(0, " there"), (1, "And on."), (0, " was"), (0, " a fox.")])  # type: ignore[list-item]
+    [writer] = Writer.claim([(TEXT, " there"), (REASONING, "And on."), (TEXT, " was"), (TEXT, " a fox.")])
     while writer.write():
         pages.append(Follower(load(browser_of_alice, conversation)))
         pages[-1].connect()
@@ -370,7 +371,7 @@ def test_whoever_reads_on_and_whoever_comes_see_one_text(
 def test_a_slow_page_that_missed_the_end_in_between_sees_one_text(
     generation: Generation, conversation: Conversation, browser_of_alice: Client
 ) -> None:
-    [writer] = Writer.claim([(0, "Once "), (0, "upon ")])  # type: ignore[list-item]
+    [writer] = Writer.claim([(TEXT, "Once "), (TEXT, "upon ")])
     process, slow = WebProcess(conversation), Follower(load(browser_of_alice, conversation))
     slow.connect()
     writer.write()
@@ -378,7 +379,7 @@ def test_a_slow_page_that_missed_the_end_in_between_sees_one_text(
     writer.write()
     writer.end(Generation.State.INTERRUPTED)
     carry_on(generation)
-    [writer] = Writer.claim([(0, "a time")])  # type: ignore[list-item]
+    [writer] = Writer.claim([(TEXT, "a time")])
     writer.write()
     process.catch_up([slow])
     assert "Once upon a time" in slow.page.articles[-1].text
