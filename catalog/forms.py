@@ -17,7 +17,7 @@ else:
     ProviderForm_ = forms.ModelForm
     StepFormSet_ = forms.BaseInlineFormSet
 
-NO_SECRET = "Keys can't be kept here: the operator has to set PROVIDER_KEYS_SECRET, the same for every process."  # noqa: S105
+NO_SECRET = "Keys can't be kept here: the operator has to set PROVIDER_KEYS_SECRET, the same for every process."  # noqa: S105  # a sentence
 NOT_A_KEY = "A key is one word of plain letters, digits and signs."
 ENTER_AGAIN = "The stored key was entered for another address. Enter the key for this one, or remove it."
 SHOWN = 4  # characters of a stored key, so that two can be told apart; of a short one none

@@ -229,7 +229,7 @@ class Route(models.Model):
     )
     enabled = models.BooleanField(default=True)
 
-    objects: ClassVar[RouteQuerySet] = RouteQuerySet.as_manager()  # type: ignore[assignment]
+    objects: ClassVar[RouteQuerySet] = RouteQuerySet.as_manager()  # type: ignore[assignment]  # a Manager, to the stubs
 
     def __str__(self) -> str:
         return self.label

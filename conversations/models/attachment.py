@@ -58,7 +58,7 @@ class Attachment(models.Model):
     height = models.PositiveIntegerField()
     bytes = models.PositiveIntegerField()
 
-    objects: ClassVar[AttachmentQuerySet] = AttachmentQuerySet.as_manager()  # type: ignore[assignment]
+    objects: ClassVar[AttachmentQuerySet] = AttachmentQuerySet.as_manager()  # type: ignore[assignment]  # a Manager, to the stubs
 
     if TYPE_CHECKING:
         conversation_id: uuid.UUID

@@ -97,7 +97,7 @@ class Generation(models.Model):
     error_code = models.CharField(max_length=60, blank=True)
     error = models.TextField(blank=True, help_text="the sentence the member reads")
 
-    objects: ClassVar[GenerationQuerySet] = GenerationQuerySet.as_manager()  # type: ignore[assignment]
+    objects: ClassVar[GenerationQuerySet] = GenerationQuerySet.as_manager()  # type: ignore[assignment]  # a Manager, to the stubs
 
     if TYPE_CHECKING:
         conversation_id: uuid.UUID

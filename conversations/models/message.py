@@ -51,7 +51,7 @@ class Message(models.Model):
     created_at = models.DateTimeField(db_default=Now())
     changed_seq = models.PositiveBigIntegerField(default=0)
 
-    objects: ClassVar[MessageQuerySet] = MessageQuerySet.as_manager()  # type: ignore[assignment]
+    objects: ClassVar[MessageQuerySet] = MessageQuerySet.as_manager()  # type: ignore[assignment]  # a Manager, to the stubs
 
     place: Place  # set by Path
     if TYPE_CHECKING:

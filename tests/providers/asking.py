@@ -99,14 +99,14 @@ class Asking:
     def of(self, dialect: str) -> "Asking":
         return replace(self, dialect=dialect)
 
-    def open(self, request: ChatRequest = QUESTION, clocks: Clocks = Clocks()) -> AsyncGenerator[Delta]:  # noqa: B008
+    def open(self, request: ChatRequest = QUESTION, clocks: Clocks = Clocks()) -> AsyncGenerator[Delta]:  # noqa: B008  # frozen
         return stream(self.endpoint, request, clocks=clocks, clients=self.clients)
 
     async def __call__(
         self,
         script: Script | None = None,
         request: ChatRequest = QUESTION,
-        clocks: Clocks = Clocks(),  # noqa: B008
+        clocks: Clocks = Clocks(),  # noqa: B008  # frozen
     ) -> Answer:
         if script:
             self.upstream.play(script)
@@ -132,7 +132,7 @@ async def answered(
     endpoint: Endpoint,
     request: ChatRequest,
     clients: Clients,
-    clocks: Clocks = Clocks(),  # noqa: B008
+    clocks: Clocks = Clocks(),  # noqa: B008  # frozen
 ) -> Answer:
     """Everything that comes, however it ends."""
     answer = Answer()
