@@ -153,6 +153,21 @@ def test_the_button_says_that_something_is_set_and_reset_takes_it_back(tab: Page
     expect(tab.locator("article")).to_have_count(0)
 
 
+def test_what_was_chosen_just_before_a_reset_does_not_come_after_it(tab: Page, deep: Route) -> None:
+    """The settings that go with a choice may take their time; a reset does not wait for them, nor they for it."""
+    held: list[Any] = []
+    tab.route("**/parameters/**", lambda route: route.continue_() if held else held.append(route))
+    settings(tab).click()
+    tab.get_by_label("Temperature").fill("0.5")
+    with tab.expect_request("**/parameters/**"):
+        tab.get_by_label("Thinking").select_option("No thinking")
+    with tab.expect_event("requestfailed") as dropped:
+        tab.get_by_role("button", name="Reset to the defaults").click()
+    assert "temperature=0.5" in dropped.value.url
+    expect(tab.get_by_label("Temperature")).to_have_value("")
+    expect(tab.get_by_label("Thinking")).to_have_value("")
+
+
 def test_everything_is_reached_and_done_with_the_keyboard_alone(tab: Page, deep: Route, upstream: Upstream) -> None:
     tab.reload()
     expect(tab.locator("#question")).to_be_focused()
