@@ -1,7 +1,7 @@
 # One image, two kinds of process: `manage.py web` (the default) and `manage.py worker`. compose.yaml starts both.
 FROM python:3.13-slim
 
-ENV PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 HOST=0.0.0.0 VAR_DIR=/app/var
+ENV PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 HOST=0.0.0.0 VAR_DIR=/app/var LOG_FORMAT=json
 WORKDIR /app
 
 # Every package is a wheel with a known hash; nothing is built here.

@@ -1,6 +1,9 @@
 # make run     start everything on this machine; open the address it prints
 # make test    all tests, browser tests too
-# make check   what must be green before a change lands: linters, types, rooms, then the tests
+# make bench   the measurements, about an hour; they write docs/benchmarks.md
+# make faults  bad days played against real processes, half an hour, ten minutes of it at random: docs/faults.md
+# make audit   known holes in what we pin, as far as the registry tells
+# make check   what must be green before a change lands: linters, types, rooms, known holes, then the tests
 #
 # It needs a Python of 3.12 or later, or uv, and the package registries. Everything it installs is in .venv and .uv.
 
@@ -22,7 +25,7 @@ FIND_UV = uv=; for it in uv .uv/bin/uv; do if "$$it" --version >/dev/null 2>&1; 
   fi
 INSTALL = $(FIND_UV); VIRTUAL_ENV=.venv "$$uv" pip install --quiet --no-deps --require-hashes
 
-.PHONY: run test check install requirements
+.PHONY: run test bench faults audit check install requirements
 
 run: $(INSTALLED)-runtime
 	@exec $(PYTHON) manage.py up
@@ -30,12 +33,22 @@ run: $(INSTALLED)-runtime
 test: $(INSTALLED)-dev
 	$(PYTHON) -m pytest
 
+faults: $(INSTALLED)-dev
+	$(PYTHON) -m tests.faults
+
+bench: $(INSTALLED)-dev
+	$(PYTHON) -m bench
+
 check: $(INSTALLED)-dev
 	.venv/bin/ruff check
 	.venv/bin/ruff format --check
 	.venv/bin/mypy --strict .
 	.venv/bin/lint-imports
+	@$(MAKE) --no-print-directory audit
 	$(MAKE) test
+
+audit: .venv/bin/python
+	@$(FIND_UV); $(PYTHON) .ci/audit.py "$$uv" requirements/dev.txt
 
 install: $(INSTALLED)-dev
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING, Any
 
-from allauth.account.decorators import secure_admin_login
 from allauth.account.models import EmailAddress
 from django import forms
 from django.conf import settings
@@ -41,14 +40,6 @@ else:
 
 log = logging.getLogger(__name__)
 
-
-def to_change_password(request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
-    return redirect("account_change_password")
-
-
-# Django's own sign-in and password pages count no attempts; allauth's do.
-admin.site.login = secure_admin_login(admin.site.login)  # type: ignore[method-assign]  # as allauth documents it
-admin.site.password_change = to_change_password  # type: ignore[assignment, method-assign]  # a redirect, no template
 
 # A verified address added there would sign in, and get mails, as the member it is added to.
 admin.site.unregister(EmailAddress)
@@ -130,6 +121,9 @@ class MemberAdmin(UserAdmin_):
 
     def formfield_for_manytomany(self, db_field: AnyManyToMany, request: HttpRequest, **kwargs: Any) -> Choices:
         field = super().formfield_for_manytomany(db_field, request, **kwargs)
+        if field and field.queryset is not None and db_field.name == "user_permissions":
+            # Each says which kind of row it is about: 80 queries, where Django does this for groups alone.
+            field.queryset = field.queryset.select_related("content_type")
         return _within_own_rights(request, field, db_field.remote_field.model)
 
     def get_readonly_fields(self, request: HttpRequest, obj: User | None = None) -> tuple[str, ...]:

@@ -7,9 +7,12 @@ from typing import Any, ClassVar
 
 from django.contrib.auth.hashers import make_password
 from django.contrib.auth.models import AbstractBaseUser, BaseUserManager, Permission, PermissionsMixin
+from django.core.exceptions import ValidationError
 from django.db import models
 from django.db.models.functions import Lower
 from django.utils import timezone
+
+from accounts import names
 
 
 class UserManager(BaseUserManager["User"]):
@@ -64,6 +67,17 @@ class User(AbstractBaseUser, PermissionsMixin):
     def normalize_username(cls, username: str) -> str:
         """Django's own forms, `clean` and `createsuperuser` come through here."""
         return super().normalize_username(username).strip().lower()
+
+    def clean(self) -> None:
+        """A name says who somebody is: it is nobody else's in disguise. Forms come through here."""
+        super().clean()
+        if names.unseen(self.name):
+            raise ValidationError({"name": "A name can't hold characters that nobody sees."})
+        if names.is_reserved(self.name):
+            raise ValidationError({"name": "That is the name of something that is no member."})
+        others = User.objects.exclude(pk=self.pk).exclude(name="").values_list("name", flat=True)
+        if any(names.passes_for(self.name, other) for other in others):
+            raise ValidationError({"name": "That looks like another member's name, and is written differently."})
 
     def get_short_name(self) -> str:
         return self.name or self.email.partition("@")[0]

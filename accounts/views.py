@@ -16,8 +16,8 @@ from django.views.decorators.http import require_http_methods
 from accounts import links
 from accounts.forms import AskForLinkForm, ChoosePasswordForm
 
-IN_SESSION = "choose"  # stands in the address for the token that the session holds
-SESSION_KEY = "welcome_token"
+IN_COOKIE = "choose"  # stands in the address for the token that the cookie holds
+COOKIE = "welcome"
 
 
 @never_cache
@@ -25,17 +25,19 @@ SESSION_KEY = "welcome_token"
 @require_http_methods(["GET", "HEAD", "POST"])
 def welcome(request: HttpRequest, uidb64: str, token: str) -> HttpResponse:
     """Anyone who holds a working link. Looking at it does not use it up: other chat programs preview links."""
-    if token == IN_SESSION:
+    if token == IN_COOKIE:
         return _choose(request, uidb64)
     if not links.member_of(uidb64, token):
         return _no_longer_valid(request)
-    # Away from the address bar, the history and the Referer of whatever the page loads.
-    request.session[SESSION_KEY] = token
-    return redirect("welcome", uidb64, IN_SESSION)
+    # Away from the address bar, the history and the Referer of whatever the page loads. In no session: a copy of the
+    # database would hold a link that still works.
+    response = redirect("welcome", uidb64, IN_COOKIE)
+    response.set_cookie(COOKIE, token, path=response["Location"], secure=settings.SECURE, httponly=True, samesite="Lax")
+    return response
 
 
 def _choose(request: HttpRequest, uidb64: str) -> HttpResponse:
-    member = links.member_of(uidb64, request.session.get(SESSION_KEY, ""))
+    member = links.member_of(uidb64, request.COOKIES.get(COOKIE, ""))
     if not member:
         return _no_longer_valid(request)
     form = ChoosePasswordForm(data=request.POST if request.method == "POST" else None, user=member)
@@ -44,8 +46,9 @@ def _choose(request: HttpRequest, uidb64: str) -> HttpResponse:
         return render(request, "accounts/welcome.html", page, status=422 if form.is_bound else 200)
     if not member.choose_password(form.cleaned_data["password1"]):
         return _no_longer_valid(request)
-    del request.session[SESSION_KEY]
-    return cast(HttpResponse, perform_login(request, member))
+    response = cast(HttpResponse, perform_login(request, member))
+    response.delete_cookie(COOKIE, path=request.path, samesite="Lax")
+    return response
 
 
 def _no_longer_valid(request: HttpRequest) -> HttpResponse:

@@ -1,239 +1,218 @@
 """Many answers at once through the members' own path: POST, worker, log, feed, socket.
 
-    python -m bench.streams --streams 200 --tokens 300 --rate 30 --over 5
+    python -m bench.streams --streams 200 --over 1
 
-Starts a private PostgreSQL, the scripted upstream, one web and one worker process; talks to loopback only; ends what it
-started. Prints how many finished, the time to the first text, the latency that we add to each token, and the CPU and
-memory of web and worker.
+Prints how many finished with every token once, the time to the first text, the latency that we add to each token (from
+the provider's sending it to its arrival at the member's socket), and the CPU and memory of every process. The provider
+and the members share the machine with what is measured: their CPU is printed too, and that of everybody else.
 """
 
 from __future__ import annotations
 
-import argparse
 import asyncio
-import json
-import os
-import re
-import shutil
-import socket
-import subprocess
+import math
 import sys
-import tempfile
 import time
-import urllib.request
-from dataclasses import dataclass, field
-from pathlib import Path
+from argparse import ArgumentParser
+from collections import Counter
+from dataclasses import asdict, dataclass
 from typing import Any
-from urllib.parse import urlencode
-from uuid import uuid4
 
-from websockets.asyncio.client import connect
+from bench import floor, processes
+from bench.figures import Record, share
+from bench.house import House, house
+from bench.reader import Member, RefusedError, Seen, Socket
+from bench.running import run
 
-from chatsite.postgres import EmbeddedPostgres, places
-
-WORD = re.compile(r"w(\d+)e")
-MEMBERS = """
-import json, sys
-from django.conf import settings
-from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
-from django.contrib.sessions.backends.db import SessionStore
-from accounts.models import User
-keys = []
-for n in range(int(sys.argv[1])):
-    user = User.objects.create_user(f"member{n}@example.org")
-    session = SessionStore()
-    session[SESSION_KEY] = str(user.pk)
-    session[BACKEND_SESSION_KEY] = settings.AUTHENTICATION_BACKENDS[0]
-    session[HASH_SESSION_KEY] = user.get_session_auth_hash()
-    session.create()
-    keys.append(session.session_key)
-print(json.dumps(keys))
-"""
+OURS = ("web", "worker", "postgres")
+PATIENCE = 120.0  # seconds beyond the time that the answers take
+AT_REST = 0.1  # of a processor, for web and worker together
 
 
-type Usages = dict[str, tuple[float, float]]
+@dataclass(frozen=True)
+class Load:
+    """So many questions, asked within `over` seconds; each answer of so many tokens at so many a second."""
+
+    streams: int
+    over: float = 5
+    rate: float = 30
+    tokens: int = 300
+    readers: int = 1  # sockets on each conversation
+    shape: str = "prose"
+
+    @property
+    def question(self) -> str:
+        return f"!count {self.rate} {self.tokens} {self.shape}"
+
+    @property
+    def seconds(self) -> float:
+        return self.over + self.tokens / self.rate
 
 
-@dataclass
-class Seen:
-    """What one member saw."""
+@dataclass(frozen=True)
+class Figures:
+    """What came of one load."""
 
-    asked_at: float = 0.0
-    question: str = ""
-    first_text_at: float = 0.0
-    arrivals: dict[int, float] = field(default_factory=dict)  # token number → when its frame came
-    bytes: int = 0
-    frames: int = 0
-    is_done: bool = False
+    seen: list[Seen]  # of each answer, by its first reader
+    frames: int  # to all readers
+    added: list[float]  # seconds, of each token that came
+    lags: list[float]  # seconds, of each answer's end behind its last token
+    cpu: dict[str, float]  # seconds, by who computed; "others" are no business of ours
+    memory: dict[str, processes.Memory]
+    took: float
 
+    @property
+    def tokens(self) -> int:
+        return sum(len(seen.arrivals) for seen in self.seen)
 
-async def member(base: str, session: str, after: float, text: str, tokens: int) -> Seen:
-    await asyncio.sleep(after)
-    seen = Seen(asked_at=time.monotonic())
-    key = str(uuid4())
-    seen.question = f"{text} {key}"
-    cookie = f"session={session}; csrf={'a' * 32}"
-    form = urlencode({"text": seen.question, "key": key, "csrfmiddlewaretoken": "a" * 32})
-    head = await post(base, "/c/", cookie, form)
-    match = re.search(r"hx-push-url: (/c/([0-9a-f-]+)/)", head, re.IGNORECASE)
-    assert match, head[:300]
-    address = base.replace("http", "ws") + f"/ws/c/{match[2]}/"
-    async with connect(address, additional_headers={"Cookie": cookie, "Origin": base}, compression=None) as ws:
-        await ws.send('{"seq": 0}')
-        async for frame in ws:
-            now = time.monotonic()
-            await ws.send("1")
-            seen.bytes += len(frame)
-            seen.frames += 1
-            numbers = [int(n) for n in WORD.findall(str(frame))]
-            if numbers:
-                seen.first_text_at = seen.first_text_at or now
-                for number in range(max(seen.arrivals, default=-1) + 1, max(numbers) + 1):
-                    seen.arrivals[number] = now
-            if 'data-state="done"' in str(frame):
-                seen.is_done = len(seen.arrivals) == tokens
-                return seen
-    return seen
+    @property
+    def whole(self) -> int:
+        return sum(seen.is_whole for seen in self.seen)
+
+    @property
+    def others(self) -> str:
+        """How those ended that are not whole."""
+        states = Counter(seen.state for seen in self.seen if not seen.is_whole)
+        return ", ".join(f"{number} {state}" for state, number in states.items())
+
+    @property
+    def first(self) -> list[float]:
+        return [seen.arrivals[0] - seen.asked_at for seen in self.seen if seen.arrivals]
+
+    @property
+    def lag(self) -> float:
+        """Seconds from the sending of the last token to the frame that ended the answer; of the slowest."""
+        return max(self.lags, default=math.nan)
+
+    def per_thousand(self, *names: str) -> float:
+        return sum(self.cpu[name] for name in names) / max(self.tokens, 1) * 1_000
 
 
-async def post(base: str, path: str, cookie: str, form: str) -> str:
-    """One POST by hand, so that the client costs little."""
-    host, port = base.removeprefix("http://").split(":")
-    reader, writer = await asyncio.open_connection(host, int(port))
-    body = form.encode()
-    lines = [
-        f"POST {path} HTTP/1.1",
-        f"Host: {host}:{port}",
-        f"Origin: {base}",
-        f"Cookie: {cookie}",
-        "HX-Request: true",
-        "Content-Type: application/x-www-form-urlencoded",
-        f"Content-Length: {len(body)}",
-        "Connection: close",
-    ]
-    writer.write("\r\n".join([*lines, "", ""]).encode() + body)
-    answer = (await reader.read()).decode()
-    writer.close()
-    return answer
+def measure() -> list[Record]:
+    return [record for load in (Load(200, 1), Load(200, 5), Load(400, 10)) for record in once(**asdict(load))]
 
 
-def usage(pid: int) -> tuple[float, float]:
-    """(CPU seconds, MB of memory) of a process."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    ticks = int(fields[11]) + int(fields[12])
-    pages = int(fields[21])
-    return ticks / os.sysconf("SC_CLK_TCK"), pages * os.sysconf("SC_PAGE_SIZE") / 1e6
+def small() -> list[Record]:
+    """So that a test can tell whether all of this still works."""
+    return once(streams=3, over=0, rate=100, tokens=60)
 
 
-def free_port() -> int:
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        return int(taken.getsockname()[1])
+def once(alone: bool = False, **options: Any) -> list[Record]:
+    """One Load; `alone` leaves the floor out."""
+    load = Load(**options)
+    with house() as it:
+        figures = measured(it, load)
+        ground = math.nan if alone else floor.beside(it.sender, load.streams, load.rate, load.tokens)
+    return [record(load, figures, ground)]
 
 
-async def run(options: argparse.Namespace, base: str, keys: list[str], pids: dict[str, int], upstream: str) -> None:
-    before = {name: usage(pid) for name, pid in pids.items()}
-    text = f"!count {options.rate} {options.tokens}"
-    started = time.monotonic()
-    waits = [options.over * n / len(keys) for n in range(len(keys))]
-    jobs = [member(base, key, wait, text, options.tokens) for key, wait in zip(keys, waits, strict=True)]
-    async with asyncio.timeout(options.tokens / options.rate + options.over + 120):
-        seen = await asyncio.gather(*jobs)
-    took = time.monotonic() - started
-    after = {name: usage(pid) for name, pid in pids.items()}
-    report(seen, await asyncio.to_thread(sent_by, upstream), took, before, after)
+def measured(it: House, load: Load) -> Figures:
+    """Put the load on the house, after a small one that fills its caches and pools."""
+    asyncio.run(_load(it, Load(5, 0, 100, 50)))
+    it.forget()
+    return asyncio.run(_load(it, load))
 
 
-def sent_by(upstream: str) -> dict[str, list[float]]:
-    """When the upstream sent each token, by question."""
-    with urllib.request.urlopen(f"{upstream}/requests") as reply:
-        return {question(r): r["event_times"][1:] for r in json.load(reply) if question(r).startswith("!count")}
+async def _load(it: House, load: Load) -> Figures:
+    keys = await asyncio.to_thread(it.members, load.streams)
+    await _until_at_rest(it)
+    before, began = _cpu(it), time.monotonic()
+    async with asyncio.timeout(load.seconds + PATIENCE):
+        waits = [load.over * number / load.streams for number in range(load.streams)]
+        asked = [_ask(Member(it.base, key), wait, load) for key, wait in zip(keys, waits, strict=True)]
+        told = await asyncio.gather(*asked)
+    took = time.monotonic() - began
+    memory = {name: processes.memory(it.pids[name]) for name in OURS}
+    await _until_at_rest(it)  # titles are asked for after the answers: they cost as well
+    after = _cpu(it)
+    sockets = [socket for _, all_of_it in told for socket in all_of_it]
+    for socket in sockets:
+        socket.close()
+    seen = [each for each, _ in told]
+    if not all(each.is_whole for each in seen):
+        print(it.said("web")[-4_000:], it.said("worker")[-4_000:], sep="\n", file=sys.stderr)
+    added, lags = await asyncio.to_thread(_behind, it, seen)
+    frames = sum(socket.seen.frames for socket in sockets)
+    cpu = {name: after[name] - before[name] for name in after}
+    return Figures(seen, frames, added, lags, cpu, memory, took)
 
 
-def question(request: dict[str, Any]) -> str:
-    return str(request["body"]["messages"][-1]["content"])
+async def _ask(member: Member, wait: float, load: Load) -> tuple[Seen, list[Socket]]:
+    await asyncio.sleep(wait)
+    try:
+        seen = await member.ask(load.question)
+    except RefusedError as refusal:
+        return Seen(state=f"refused ({refusal})"), []
+    everybody = [seen, *(Seen() for _ in range(load.readers - 1))]
+    return seen, await asyncio.gather(*(member.follow(each, load.tokens) for each in everybody))
 
 
-def report(seen: list[Seen], sent: dict[str, list[float]], took: float, before: Usages, after: Usages) -> None:
-    first = [s.first_text_at - s.asked_at for s in seen if s.first_text_at]
-    added = [at - sent[s.question][n] for s in seen if s.question in sent for n, at in s.arrivals.items()]
-    tokens = sum(len(s.arrivals) for s in seen)
-    cpu = {name: after[name][0] - before[name][0] for name in before}
-    print(f"{sum(s.is_done for s in seen)} of {len(seen)} finished whole in {took:.1f} s")
-    print(f"first text: p50 {ms(first, 0.5)} ms, p99 {ms(first, 0.99)} ms")
-    print(f"added to each token: p50 {ms(added, 0.5)} ms, p99 {ms(added, 0.99)} ms")
-    print(f"{sum(s.frames for s in seen)} frames, {sum(s.bytes for s in seen) / max(tokens, 1):.0f} bytes a token")
-    print(f"CPU {cpu}: {1000 * sum(cpu.values()) / max(tokens, 1):.3f} s per 1,000 tokens")
-    print(f"memory MB { ({name: round(mb) for name, (_, mb) in after.items()}) }")
+async def _until_at_rest(it: House) -> None:
+    """Until web and worker have nothing more to do."""
+    for _ in range(40):
+        before = _busy(it)
+        await asyncio.sleep(0.5)
+        if _busy(it) - before < AT_REST * 0.5:
+            return
 
 
-def ms(values: list[float], share: float) -> int:
-    return round(1000 * sorted(values)[min(len(values) - 1, int(len(values) * share))]) if values else -1
+def _busy(it: House) -> float:
+    return processes.cpu(it.pids["web"]) + processes.cpu(it.pids["worker"])
+
+
+def _cpu(it: House) -> dict[str, float]:
+    used = {name: processes.cpu(it.pids[name]) for name in (*OURS, "sender")} | {"members": time.process_time()}
+    return used | {"others": processes.machine_cpu() - sum(used.values())}
+
+
+def _behind(it: House, seen: list[Seen]) -> tuple[list[float], list[float]]:
+    """By how much each token, and the end of each answer, came after the provider had sent it."""
+    asked = it.sent()
+    added, lags = [], []
+    for each in seen:
+        if attempts := asked.get(each.question):
+            sent = attempts[0]["sent"]
+            added += [came - at for came, at in zip(each.arrivals, sent, strict=False)]
+            lags.append(each.ended_at - sent[-1])
+    return added, lags
+
+
+def record(load: Load, figures: Figures, ground: float) -> Record:
+    ours = figures.per_thousand("web", "worker")
+    return {
+        "streams": load.streams,
+        "within s": load.over,
+        "finished whole": figures.whole,
+        **({"the others": figures.others} if figures.whole < len(figures.seen) else {}),
+        **({"sockets cut": cuts} if (cuts := sum(seen.cuts for seen in figures.seen)) else {}),
+        "first text p50, ms": 1e3 * share(figures.first, 0.5),
+        "first text p99, ms": 1e3 * share(figures.first, 0.99),
+        "added p50, ms": 1e3 * share(figures.added, 0.5),
+        "added p99, ms": 1e3 * share(figures.added, 0.99),
+        "web, CPU s per 1,000 tokens": figures.per_thousand("web"),
+        "worker, same": figures.per_thousand("worker"),
+        "Postgres, same": figures.per_thousand("postgres"),
+        "web and worker, same": ours,
+        "the floor, same": ground,
+        "web and worker over the floor": ours / ground,
+        "web, RSS MB": figures.memory["web"].rss,
+        "worker, RSS MB": figures.memory["worker"].rss,
+        "web and worker, PSS MB": figures.memory["web"].pss + figures.memory["worker"].pss,
+        "Postgres, PSS MB": figures.memory["postgres"].pss,
+        "frames per token": figures.frames / max(figures.tokens, 1),
+        "bytes per token": sum(seen.bytes for seen in figures.seen) / max(figures.tokens, 1),
+        **{f"{name}, processors": used / figures.took for name, used in figures.cpu.items()},
+    }
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = ArgumentParser(description="Many answers at once.")
     parser.add_argument("--streams", type=int, default=200)
-    parser.add_argument("--tokens", type=int, default=300)
-    parser.add_argument("--rate", type=float, default=30)
     parser.add_argument("--over", type=float, default=5, help="seconds within which all are asked")
-    options = parser.parse_args()
-    home = Path(tempfile.mkdtemp(prefix="chat-bench-"))
-    home.chmod(0o711)
-    children: list[subprocess.Popen[str]] = []
-    try:
-        with EmbeddedPostgres(places(home)) as server:
-            measure(options, server.url, home, children)
-            for child in reversed(children):
-                child.terminate()
-                child.wait(20)
-    finally:
-        for child in children:
-            child.kill()
-        shutil.rmtree(home, ignore_errors=True)
-
-
-def measure(options: argparse.Namespace, database: str, home: Path, children: list[subprocess.Popen[str]]) -> None:
-    port = free_port()
-    base = f"http://127.0.0.1:{port}"
-    upstream = subprocess.Popen([sys.executable, "-m", "bench.counting"], stdout=subprocess.PIPE, text=True)
-    children.append(upstream)
-    assert upstream.stdout
-    address = upstream.stdout.readline().strip()
-    env = os.environ | {
-        "DATABASE_URL": database,
-        "DEEPSEEK_API_KEY": "sk-" + "0" * 32,
-        "DEEPSEEK_BASE_URL": address,
-        "PUBLIC_URL": base,
-        "VAR_DIR": str(home),
-        "PROVIDER_CONCURRENCY": "1000",
-    }
-    for arguments in (["migrate", "-v0"], ["catalog"]):
-        subprocess.run([sys.executable, "manage.py", *arguments], env=env, check=True)
-    opening = "from catalog.models import Provider; Provider.objects.update(concurrency=1000)"
-    script = f"import django; django.setup(); {opening}\n{MEMBERS}"
-    env["DJANGO_SETTINGS_MODULE"] = "chatsite.settings"
-    made = subprocess.run(
-        [sys.executable, "-c", script, str(options.streams)], env=env, check=True, capture_output=True, text=True
-    )
-    pids = {}
-    for name, arguments in {"web": ["web", "--port", str(port)], "worker": ["worker"]}.items():
-        child = subprocess.Popen([sys.executable, "manage.py", *arguments], env=env, text=True)
-        children.append(child)
-        pids[name] = child.pid
-    wait_for(base)
-    asyncio.run(run(options, base, json.loads(made.stdout), pids, address))
-
-
-def wait_for(base: str) -> None:
-    deadline = time.monotonic() + 30
-    while time.monotonic() < deadline:
-        try:
-            urllib.request.urlopen(f"{base}/accounts/login/").read()
-            return
-        except OSError:
-            time.sleep(0.1)
-    raise SystemExit("the web process did not come up")
+    parser.add_argument("--rate", type=float, default=30, help="tokens a second of each answer")
+    parser.add_argument("--tokens", type=int, default=300, help="of each answer")
+    parser.add_argument("--alone", action="store_true", help="without the floor")
+    run(once, parser)
 
 
 if __name__ == "__main__":

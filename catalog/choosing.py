@@ -33,7 +33,7 @@ def choose(route: Route, text: str, *, has_image: bool, tokens: int) -> Choice:
     """
     if not route.is_auto:
         return Choice(route, "")
-    ready = Route.objects.choosable()
+    ready = route.choosable
     if not ready:
         raise NoRouteError
     parts = {it.auto: it for it in reversed(ready)}  # of several with one part, the first

@@ -10,6 +10,7 @@ from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
 from django.db import models
+from django.utils.functional import cached_property
 
 from catalog import addresses, keys
 from providers.dialects import DIALECTS
@@ -166,18 +167,17 @@ class LanguageModel(models.Model):
 
 class RouteQuerySet(models.QuerySet["Route"]):
     def whole(self) -> RouteQuerySet:
-        """With their chains, models and providers: three queries for all of them."""
-        return self.prefetch_related("steps__model__provider")
+        """With their chains, models and providers: two queries for all of them."""
+        return self.prefetch_related(models.Prefetch("steps", Step.objects.select_related("model__provider")))
 
     def offered(self) -> list[Route]:
         """The routes of which a provider is ready, best first; Auto among them when it has a choice."""
         ready = [route for route in self.whole().order_by("position", "pk") if route.is_ready]
-        parts = {route.auto for route in ready if not route.is_auto} - {Route.Auto.NONE}
+        choosable = [route for route in ready if not route.is_auto]
+        parts = {route.auto for route in choosable} - {Route.Auto.NONE}
+        for route in ready:
+            route.choosable = choosable
         return [route for route in ready if not route.is_auto or len(parts) > 1]
-
-    def choosable(self) -> list[Route]:
-        """The routes that Auto may take, best first."""
-        return [route for route in self.offered() if not route.is_auto]
 
     def named(self, name: str) -> Route:
         """The route a member chose, or the default when it is gone. Raises NoRouteError."""
@@ -237,6 +237,11 @@ class Route(models.Model):
     @property
     def is_auto(self) -> bool:
         return self.auto == self.Auto.CHOOSER
+
+    @cached_property
+    def choosable(self) -> list[Route]:
+        """The routes that Auto may take, best first."""
+        return [route for route in Route.objects.offered() if not route.is_auto]
 
     @property
     def ready_steps(self) -> list[Step]:

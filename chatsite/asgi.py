@@ -4,19 +4,27 @@ import os
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "chatsite.settings")
 
-from django.core.asgi import get_asgi_application
+import django
 
-pages = get_asgi_application()  # first: it loads the models that routing needs
+django.setup(set_prefix=False)  # first: it loads the models that routing needs
 
-from channels.auth import AuthMiddlewareStack  # noqa: E402  # after get_asgi_application, see above
-from channels.routing import ProtocolTypeRouter, URLRouter  # noqa: E402
+from channels.routing import ProtocolTypeRouter, URLRouter  # noqa: E402  # after django.setup, see above
 
+from chatsite.health import healthz, readyz  # noqa: E402
+from chatsite.metrics import metrics  # noqa: E402
 from chatsite.origin import ExactOrigin  # noqa: E402
+from chatsite.pages import Pages  # noqa: E402
+from chatsite.replies import Replies  # noqa: E402
+from chatsite.request_ids import RequestIds  # noqa: E402
 from conversations.routing import websocket_urlpatterns  # noqa: E402
 
-application = ProtocolTypeRouter(
-    {
-        "http": pages,
-        "websocket": ExactOrigin(AuthMiddlewareStack(URLRouter(websocket_urlpatterns))),
-    }
+OPERATORS = {"/healthz": healthz, "/readyz": readyz, "/metrics": metrics}
+
+application = RequestIds(
+    ProtocolTypeRouter(
+        {
+            "http": Replies(OPERATORS, Pages()),
+            "websocket": ExactOrigin(URLRouter(websocket_urlpatterns)),
+        }
+    )
 )

@@ -6,6 +6,7 @@ import math
 import os
 import re
 import secrets
+import sys
 import tempfile
 from contextlib import suppress
 from pathlib import Path
@@ -83,6 +84,14 @@ def provider_keys_secrets(file: Path) -> tuple[str, ...]:
     return (_kept("PROVIDER_KEYS_SECRET", file),)
 
 
+def token(name: str) -> str:
+    """What somebody has to know; nothing when unset."""
+    given = os.environ.get(name, "")
+    if given and not re.fullmatch(rf"[!-~]{{{SECRET_LENGTH},}}", given):
+        raise ImproperlyConfigured(f"{name} must have {SECRET_LENGTH} characters or more, of ASCII and without spaces.")
+    return given
+
+
 def _kept(name: str, file: Path) -> str:
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
@@ -107,10 +116,10 @@ def _make_secret(file: Path) -> None:
         new.flush()
         os.fsync(new.fileno())
         os.link(new.name, file)
-    _sync_folder(file.parent)
+    sync_folder(file.parent)
 
 
-def _sync_folder(folder: Path) -> None:
+def sync_folder(folder: Path) -> None:
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)
@@ -158,3 +167,17 @@ def seconds(name: str, default: float) -> float:
     if not 0 < span < math.inf:  # nan is neither
         raise ImproperlyConfigured(f"{name} must be a number of seconds, more than 0.")
     return span
+
+
+def choice(name: str, *values: str) -> str:
+    """One of these words; the first when unset."""
+    given = os.environ.get(name, "") or values[0]
+    if given not in values:
+        raise ImproperlyConfigured(f"{name} must be {' or '.join(values)}.")
+    return given
+
+
+def process() -> str:
+    """What this process is: the command of `manage.py`, or "python" for anything else."""
+    is_command = Path(sys.argv[0]).name == "manage.py" and len(sys.argv) > 1
+    return sys.argv[1] if is_command and sys.argv[1].isidentifier() else "python"

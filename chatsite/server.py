@@ -19,8 +19,11 @@ from daphne.ws_protocol import WebSocketProtocol
 from twisted.protocols.basic import LineReceiver
 from twisted.web.http import HTTPChannel
 
+from chatsite.draining import DRAINING
+
 GOING_AWAY = 4012  # in the page's reconnectCodes; Daphne's library can't send 1012
 SPREAD = 5.0  # seconds over which the sockets are closed, so that not all come back at once
+REPLY_SECONDS = 30  # that a page may take; a database that hangs would hold it for ever
 PATIENCE = 20.0  # seconds that requests may still take
 TICK = 0.05  # seconds between two looks at what is left
 MESSAGE_LIMIT = 65_536  # bytes; a socket of ours only says where it stands
@@ -41,6 +44,7 @@ class WebServer(Server):  # type: ignore[misc]  # Daphne is untyped
             endpoints=build_endpoint_description_strings(host=host, port=port),
             signal_handlers=False,
             ready_callable=self._get_ready,
+            http_timeout=REPLY_SECONDS,
             ping_interval=20,
             ping_timeout=30,
             websocket_timeout=-1,  # a page may stay open for days
@@ -72,6 +76,7 @@ class WebServer(Server):  # type: ignore[misc]  # Daphne is untyped
             self.stop()
             return
         self._draining_since = time.monotonic()
+        DRAINING.set()
         for port in self._ports:
             port.stopListening()
         sockets = self._open_sockets()
@@ -159,6 +164,12 @@ class Request(WebRequest):  # type: ignore[misc]  # Daphne is untyped
         self.channel.transport.write(b"HTTP/1.1 413 Content Too Large\r\nConnection: close\r\n\r\n")
         self.channel.loseConnection()
 
+    @override
+    def basic_error(self, status: int, status_text: bytes, body: str) -> None:
+        if status == 503:  # after REPLY_SECONDS; what was begun may still come to its end
+            self.responseHeaders.setRawHeaders(b"Retry-After", [b"5"])
+        super().basic_error(status, status_text, body)
+
     def process(self) -> Any:
         # Daphne lets any client say what all our addresses begin with, those in mails too.
         self.requestHeaders.removeHeader(b"daphne-root-path")
@@ -179,6 +190,15 @@ class Socket(WebSocketProtocol):  # type: ignore[misc]  # Daphne is untyped
         transport.unregisterProducer()  # the channel it was before
         transport.registerProducer(self, True)
         super().makeConnection(transport)
+
+    @override
+    def dataReceived(self, data: bytes) -> None:
+        """Autobahn's own, and sendData's below, make a coloured line for a log that nobody reads, of every frame."""
+        self._dataReceived(data)
+
+    @override
+    def sendData(self, data: bytes, sync: bool = False, chopsize: int | None = None) -> None:
+        self.transport.write(data)
 
     def pauseProducing(self) -> None:  # noqa: N802  # Twisted's names, here and below
         self._is_behind = True

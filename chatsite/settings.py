@@ -22,6 +22,7 @@ PORT = env.port("PORT", 8000)
 PUBLIC = env.public_url(default=f"http://127.0.0.1:{PORT}")
 PUBLIC_ORIGIN = f"{PUBLIC.scheme}://{PUBLIC.netloc}"
 SECURE = PUBLIC.scheme == "https"
+BEHIND_PROXY = env.flag("BEHIND_PROXY")
 DEBUG = env.flag("DEBUG")
 SECRET_KEY = env.secret_key(VAR_DIR / "secret_key")
 ALLOWED_HOSTS = [PUBLIC.hostname, *(["localhost", "127.0.0.1"] if not SECURE else [])]
@@ -33,7 +34,7 @@ if PUBLIC.hostname == "127.0.0.1":
 
 # Rooms --------------------------------------------------------------------------------------------------------------
 INSTALLED_APPS = [
-    "django.contrib.admin",
+    "accounts.apps.DeskConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
@@ -50,6 +51,7 @@ INSTALLED_APPS = [
 ]
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
+    "chatsite.headers.without_prefetching",
     "django.middleware.csp.ContentSecurityPolicyMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -84,6 +86,9 @@ TEMPLATES = [
 EMBEDDED_DATABASE = not os.environ.get("DATABASE_URL")
 DATABASES = {"default": env.database(default=postgres.places(VAR_DIR).url)}
 LEASE_SECONDS = env.seconds("LEASE_SECONDS", 15)  # a worker that is not heard of for so long has lost its answers
+PROCESS = env.process()
+# Seconds that one statement may take, its waiting for locks too. Migrations, backups and the like take what they need.
+STATEMENT_SECONDS = {"web": 10, "worker": 30}.get(PROCESS, 0)
 DATABASES["default"] |= {
     "CONN_MAX_AGE": 0,  # the pool keeps connections; under ASGI every request's thread would leave one behind
     "CONN_HEALTH_CHECKS": True,
@@ -96,7 +101,9 @@ DATABASES["default"] |= {
         "keepalives_count": 3,
         "tcp_user_timeout": 20_000,
         # ... and its locks: one that is frozen in the middle of a flush would keep every reaper waiting.
-        "options": f"-c idle_in_transaction_session_timeout={LEASE_SECONDS * 1000:.0f}",
+        "options": f"-c idle_in_transaction_session_timeout={LEASE_SECONDS * 1000:.0f}"
+        f" -c statement_timeout={STATEMENT_SECONDS * 1000}",
+        "application_name": f"chat_{PROCESS}",  # what an administrator of the database sees, and `restore` looks for
     },
 }
 # Where LISTEN connects, when DATABASE_URL leads through a transaction pooler.
@@ -121,7 +128,7 @@ ACCOUNT_EMAIL_UNKNOWN_ACCOUNTS = False  # strangers get no mail from us
 ACCOUNT_EMAIL_SUBJECT_PREFIX = ""  # its default is the Host header
 CAN_MAIL = bool(os.environ.get("EMAIL_URL"))
 # Our proxy appends the client's address to X-Forwarded-For. Without one, that header is the client's own word.
-ALLAUTH_TRUSTED_PROXY_COUNT = 1 if env.flag("BEHIND_PROXY") else 0
+ALLAUTH_TRUSTED_PROXY_COUNT = 1 if BEHIND_PROXY else 0
 AUTH_PASSWORD_VALIDATORS = [
     {
         "NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator",
@@ -142,7 +149,7 @@ CACHES = {
         "OPTIONS": {"MAX_ENTRIES": 100_000},
     }
 }
-SESSION_ENGINE = "django.contrib.sessions.backends.db"
+SESSION_ENGINE = "accounts.sessions"  # in the database, by digests of their keys
 
 # Safety -------------------------------------------------------------------------------------------------------------
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE
@@ -151,12 +158,15 @@ CSRF_COOKIE_NAME = "__Host-csrf" if SECURE else "csrf"
 SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
 CSRF_FAILURE_VIEW = "conversations.views.replying.form_too_old"
 CSRF_COOKIE_HTTPONLY = False  # the page's script puts the newest one into every form
-SECURE_SSL_REDIRECT = False  # the proxy in front of us redirects; it also answers health checks over http
+SECURE_SSL_REDIRECT = SECURE and BEHIND_PROXY  # without a proxy's word for it nobody knows how a request came
 SECURE_HSTS_SECONDS = 365 * 24 * 3600 if SECURE else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE
 SECURE_REFERRER_POLICY = "same-origin"
-SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if env.flag("BEHIND_PROXY") else None
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if BEHIND_PROXY else None
 X_FRAME_OPTIONS = "DENY"
+# W008: see SECURE_SSL_REDIRECT. W021: whether a whole domain goes into browsers' lists is for its owner to say.
+SILENCED_SYSTEM_CHECKS = ["security.W008", "security.W021"]
+DEFAULT_EXCEPTION_REPORTER_FILTER = "chatsite.reports.Scrubbed"
 SECURE_CSP = {
     "default-src": [CSP.NONE],
     "script-src": [CSP.NONCE],
@@ -208,14 +218,28 @@ PROVIDER_CLOCKS = {
     "total": env.seconds("TOTAL_SECONDS", 3600),
 }
 
+# For those who run it ------------------------------------------------------------------------------------------------
+METRICS_TOKEN = env.token("METRICS_TOKEN")  # shows /metrics to whoever carries it; unset, to nobody
+METRICS_HOST = os.environ.get("METRICS_HOST", "") or "127.0.0.1"
+METRICS_PORT = env.port("METRICS_PORT", 9100) if os.environ.get("METRICS_PORT") else None  # a worker's
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "formatters": {"line": {"format": "{asctime} {levelname} {name}: {message}", "style": "{"}},
-    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "filters": {"traced": {"()": "chatsite.logs.Traced"}, "brief": {"()": "chatsite.logs.Brief"}},
+    "formatters": {"line": {"()": "chatsite.logs.Line"}, "json": {"()": "chatsite.logs.Json"}},
+    "handlers": {
+        "nowhere": {"class": "logging.NullHandler"},
+        "stderr": {
+            "class": "chatsite.logs.Stderr",
+            "formatter": env.choice("LOG_FORMAT", "line", "json"),
+            "filters": ["traced", "brief"],
+        },
+    },
     "root": {"handlers": ["stderr"], "level": "INFO"},
     "loggers": {
         "django.request": {"level": "ERROR"},
+        # A stranger's Host header is answered with 400; a traceback of each would let anybody fill the disk.
+        "django.security.DisallowedHost": {"handlers": ["nowhere"], "propagate": False},
         "daphne": {"level": "WARNING"},
         "httpx": {"level": "WARNING"},  # its INFO lines name every url
     },

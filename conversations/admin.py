@@ -7,15 +7,16 @@ from typing import Any
 from django.contrib import admin
 from django.http import HttpRequest
 
+from accounts.long_lists import Before, LongListAdmin, Seen
 from conversations.models import Generation
 
 
 @admin.register(Generation)
-class GenerationAdmin(admin.ModelAdmin[Generation]):
+class GenerationAdmin(LongListAdmin[Generation]):
+    found_by = ("pk", "conversation_id", "message_id")
     list_display = ("created_at", "member", "state", "route", "returned_model", "finish_reason", "error_code", "owner")
-    list_filter = ("state", "route", "error_code")
+    list_filter = (Before, "state", "route", ("error_code", Seen))
     list_select_related = ("member", "route")
-    date_hierarchy = "created_at"
     exclude = ("message", "conversation", "stop_requested")
 
     def has_add_permission(self, request: HttpRequest) -> bool:

@@ -12,45 +12,43 @@ from dataclasses import replace
 from functools import partial
 from uuid import uuid4
 
-from django.conf import settings
-
-from conversations import briefing, calling, ending, naming
+from conversations import briefing, calling, crashing, ending, naming
 from conversations.briefing import STOPPED, Brief
 from conversations.calling import Candidate, OpenCall
 from conversations.crossing import Crossing
-from conversations.ending import Outcome
+from conversations.ending import HANDED_BACK, Outcome
 from conversations.log import Log
 from conversations.models import Chunk, Generation
 from conversations.prompting import shortened
 from conversations.seams import Seam
 from providers.connections import Clients
 from providers.deltas import Delta, Reasoning, Text
-from providers.dialects import DIALECTS
 from providers.errors import (
     AccessDeniedError,
     ContextTooLongError,
     EmptyAnswerError,
     ImagesRefusedError,
     ModelMissingError,
+    PrefixRefusedError,
     ProviderError,
 )
 from providers.messages import ChatRequest
 from providers.repairs import repaired
-from providers.requests import goes_on
-from providers.retrying import retry_delay
+from providers.retrying import FORGIVEN_ONCE, retry_delay
 from usage.models import Call
 
 logger = logging.getLogger(__name__)
 
 State = Generation.State
 
-HANDED_BACK = Outcome(State.INTERRUPTED, "interrupted", ending.INTERRUPTED)
 OVERFLOWED = Outcome(State.INTERRUPTED, "interrupted", "The database could not be reached. What was written is kept.")
 BROKEN = Outcome(State.FAILED, "internal", "Something went wrong on our side. The administrator's log has the details.")
 ENDLESS = Outcome(
     State.INTERRUPTED, "too_long", "The answer grew longer than any we can show. What was written is kept."
 )
 
+# What cut one answer has often cut many, and then their provider is left alone for a while: they wait for it. Seconds.
+REST, REST_LOOK = 60.0, 2.0
 LONGEST = 4_000_000  # characters of one answer, its reasoning too; the longest that a model is asked for is half of it
 
 __all__ = ["STOPPED", "Answer"]
@@ -88,7 +86,7 @@ class Answer:
             self._writing.cancel()
 
     def hand_back(self) -> None:
-        """The worker goes: end as interrupted now, and let the title be."""
+        """The worker goes: leave it to another now, or end as interrupted, and let the title be."""
         self._handed_back = True
         self.halt(HANDED_BACK)
         if self._naming:
@@ -99,6 +97,7 @@ class Answer:
         self._log.open(self.generation, lambda refused: self.halt(None if refused else OVERFLOWED))
         outcome = await self._written()
         await self._log.close(self.generation.pk)
+        crashing.here("before-end")
         done = await self._end(outcome)
         self._ended = True
         if done and self._call and not self._handed_back:
@@ -116,6 +115,8 @@ class Answer:
             return await self._writing
         except asyncio.CancelledError:
             return self._verdict
+        except calling.TakenError:
+            return None
         except Exception:
             logger.exception("the answer of generation %s broke", self.generation.pk)
             return BROKEN
@@ -127,8 +128,8 @@ class Answer:
             return begun
         self._most -= len(begun.said)
         # Not each attempt's: ten models that are tried ten times must not keep anybody waiting for a day.
-        patience = asyncio.get_running_loop().time() + settings.PROVIDER_CLOCKS["total"]
-        self._turn = begun.candidates[0]
+        patience = asyncio.get_running_loop().time() + begun.left
+        self._turn = begun.first
         errors: list[ProviderError] = []
         for candidate in begun.candidates:
             try:
@@ -140,7 +141,7 @@ class Answer:
                     break
             else:
                 return Outcome(State.DONE)
-        return _failed(errors, begun)
+        return replace(_failed(errors, begun), may_go_on=self._spoke and _is_interruption(errors[-1]))
 
     async def _ask(self, candidate: Candidate, brief: Brief) -> None:
         """As often as it may be asked. Raises the last ProviderError; after the first word, the only one."""
@@ -151,11 +152,12 @@ class Answer:
             except ProviderError as error:
                 if self._spoke:
                     raise
-                if mended := _otherwise(request, error, candidate):
+                mended = _otherwise(request, error, candidate)
+                if mended and (candidate.goes_on(mended) or not brief.is_resumed):
                     logger.info("generation %s: %s, asking otherwise", self.generation.pk, error.code)
                     request = mended
                     continue
-                delay = retry_delay(error, attempt, waited=waited, attempts=candidate.attempts)
+                delay = _pause(error, candidate, brief, attempt, waited)
                 if delay is None:
                     raise
                 logger.info("generation %s: %s, trying again in %.1f s", self.generation.pk, error.code, delay)
@@ -164,7 +166,7 @@ class Answer:
 
     async def _attempt(self, candidate: Candidate, request: ChatRequest, said: str) -> None:
         """One request, from its turn to its last delta. Raises ProviderError."""
-        must_join = request.prefix and not goes_on(DIALECTS[candidate.endpoint.dialect], request)
+        must_join = request.prefix and not candidate.goes_on(request)
         try:
             await self._read(candidate, request, Seam(said if must_join else ""))
         except calling.RestingError:
@@ -191,7 +193,9 @@ class Answer:
         )
 
     async def _read(self, candidate: Candidate, request: ChatRequest, seam: Seam) -> None:
-        answer = candidate.stream(request, self._clients, on_turn=partial(self._on_turn, candidate))
+        answer = candidate.stream(
+            request, self._clients, partial(self._on_turn, candidate), partial(self._log.taken, self.generation.pk)
+        )
         async with contextlib.aclosing(answer) as deltas:
             async for delta in deltas:
                 assert self._call is not None  # written before anything was sent
@@ -245,10 +249,30 @@ def _otherwise(request: ChatRequest, error: ProviderError, candidate: Candidate)
     return repaired(request, error)
 
 
+def _pause(error: ProviderError, candidate: Candidate, brief: Brief, attempt: int, waited: float) -> float | None:
+    """Seconds until it is asked again. None: it is not; but who goes on waits for the last one who could let it."""
+    is_last_hope = brief.is_resumed and candidate is brief.candidates[-1]
+    if is_last_hope and isinstance(error, calling.RestingError) and waited < REST:
+        return REST_LOOK
+    return retry_delay(error, attempt, waited=waited, attempts=candidate.attempts)
+
+
 def _may_another_do_better(error: ProviderError) -> bool:
     """Whether the provider is at fault, or what its model can take. What all would refuse is asked of nobody else."""
-    can_help = (calling.RestingError, AccessDeniedError, ContextTooLongError, ImagesRefusedError, ModelMissingError)
+    can_help = (
+        calling.RestingError,
+        AccessDeniedError,
+        ContextTooLongError,
+        ImagesRefusedError,
+        ModelMissingError,
+        PrefixRefusedError,
+    )
     return error.retryable or error.is_fatal or isinstance(error, can_help)
+
+
+def _is_interruption(error: ProviderError) -> bool:
+    """In the middle of an answer: whether another attempt may get further. The model's own mistakes it would repeat."""
+    return error.retryable and not isinstance(error, FORGIVEN_ONCE)
 
 
 def _failed(errors: list[ProviderError], brief: Brief) -> Outcome:

@@ -1,5 +1,21 @@
+from typing import Any
+
 from django.apps import AppConfig
+from django.db.models.signals import post_save
 
 
 class ConversationsConfig(AppConfig):
     name = "conversations"
+
+    def ready(self) -> None:
+        from accounts.models import User  # noqa: PLC0415  # models are there only now
+
+        post_save.connect(_stop_what_nobody_may_read, sender=User)
+
+
+def _stop_what_nobody_may_read(instance: Any, **_: Any) -> None:
+    """Who was deactivated is written no more answers. By a signal: `accounts` knows nothing of conversations."""
+    from conversations import asking  # noqa: PLC0415  # models are there only now
+
+    if not instance.is_active:
+        asking.stop_all(instance)

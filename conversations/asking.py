@@ -186,8 +186,10 @@ def _choice(conversation: Conversation, question: Message, route: Route) -> choo
     """The route itself, or the one that Auto takes for this question."""
     if not route.is_auto:
         return choosing.Choice(route, "")
-    path = Path(conversation, leaf=question.pk).ids
-    read = Message.objects.filter(pk__in=path).values_list("text", flat=True)
+    path, read = [question.pk], [question.text]
+    if question.parent_id is not None:
+        path = Path(conversation, leaf=question.pk).ids
+        read = list(Message.objects.filter(pk__in=path).values_list("text", flat=True))
     images = Attachment.objects.filter(message__in=path).count()  # a later question may be about an earlier image
     tokens = sum(choosing.estimated_tokens(text) for text in read) + images * IMAGE_TOKENS
     return choosing.choose(route, question.text, has_image=images > 0, tokens=tokens)
@@ -257,6 +259,12 @@ def stop(conversation: Conversation) -> None:
         for generation in Generation.objects.live().filter(conversation=conversation).order_by("pk"):
             if not ending.end(generation, ending.Outcome(Generation.State.STOPPED), may=_is_queued):
                 _request_stop(generation)
+
+
+def stop_all(member: User) -> None:
+    """End every answer that is being written for a member, or waits for it."""
+    for conversation in Conversation.objects.filter(generations__in=Generation.objects.live().filter(member=member)):
+        stop(conversation)
 
 
 def _is_queued(generation: Generation) -> bool:

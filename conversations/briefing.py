@@ -2,35 +2,47 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import prefetch_related_objects
+from django.db.models import Prefetch, prefetch_related_objects
 from django.utils.crypto import salted_hmac
 
 from catalog.models import Step
-from conversations import bus
+from conversations import bus, seams
 from conversations.calling import Candidate
 from conversations.ending import Outcome
 from conversations.models import Conversation, Generation, Message
 from conversations.parameters import Parameters
 from conversations.prompting import Told, prompt
-from providers.messages import ChatMessage, ChatRequest, Clocks, Effort, Format
+from providers.messages import ChatRequest, Clocks, Effort, Format
 
 STOPPED = Outcome(Generation.State.STOPPED)
 UNROUTED = Outcome(
     Generation.State.FAILED, "no_route", "The chosen model is not set up any more. Choose another and try again."
 )
+NOT_RESUMED = Outcome(
+    Generation.State.INTERRUPTED,
+    "interrupted",
+    "The answer was interrupted and could not go on by itself. What was written is kept.",
+)
 
 
 @dataclass(frozen=True)
 class Brief:
-    """The chain, best first, and the words that the answer goes on from: "" for a new one."""
+    """The chain, best first, and the words that the answer goes on from: "" for a new one.
+
+    first: whom the page names unless it is told otherwise. left: seconds until the answer has taken too long.
+    is_resumed: it goes on by itself, so only with those who truly do.
+    """
 
     label: str
     candidates: tuple[Candidate, ...]
     said: str
+    first: Candidate
+    left: float
+    is_resumed: bool
 
 
 def begin(generation: Generation) -> Brief | Outcome:
@@ -42,7 +54,7 @@ def begin(generation: Generation) -> Brief | Outcome:
         if row.stop_requested or row.epoch != generation.epoch:
             return STOPPED
         _tell(conversation, row.message)
-    return _brief(row)
+    return _brief(row, settings.PROVIDER_CLOCKS["total"] - generation.age.total_seconds())
 
 
 def turn_to(generation: Generation, candidate: Candidate) -> None:
@@ -61,29 +73,31 @@ def _tell(conversation: Conversation, message: Message) -> None:
     bus.tell_conversation(conversation.pk, conversation.seq)
 
 
-def _brief(generation: Generation) -> Brief | Outcome:
-    prefetch_related_objects([generation], "route__steps__model__provider")
+def _brief(generation: Generation, left: float) -> Brief | Outcome:
+    prefetch_related_objects([generation], Prefetch("route__steps", Step.objects.select_related("model__provider")))
     route, question = generation.route, generation.message.parent
     assert question is not None  # an answer always stands below its question
     steps = route.ready_steps if route and route.enabled else []
     if route is None or not steps:
         return UNROUTED
     told = Told(question)
-    candidates = tuple(_candidate(generation, step, told) for step in steps)
-    return Brief(route.label, candidates, generation.message.text)
+    chain = tuple(_candidate(generation, step, told, left) for step in steps)
+    candidates = tuple(it for it in chain if it.goes_on(it.request)) if generation.is_resumed else chain
+    if not candidates or left <= 0:
+        return NOT_RESUMED
+    return Brief(route.label, candidates, generation.message.text, chain[0], left, generation.is_resumed)
 
 
-def _candidate(generation: Generation, step: Step, told: Told) -> Candidate:
-    model, clocks = step.model, Clocks(**settings.PROVIDER_CLOCKS)
+def _candidate(generation: Generation, step: Step, told: Told, left: float) -> Candidate:
+    model, clocks = step.model, replace(Clocks(**settings.PROVIDER_CLOCKS), total=left)
     if step.timeout:
-        clocks = Clocks(clocks.connect, min(clocks.first_event, step.timeout), clocks.idle, clocks.total)
+        clocks = replace(clocks, first_event=min(clocks.first_event, step.timeout))
     return Candidate(model, model.provider.endpoint, _request(generation, step, told), clocks, step.attempts)
 
 
 def _request(generation: Generation, step: Step, told: Told) -> ChatRequest:
     model, answer, asked = step.model, generation.message, Parameters.stored(generation.parameters)
-    goes_on = bool(answer.text or answer.reasoning)
-    begun = ChatMessage("assistant", answer.text, reasoning=answer.reasoning) if goes_on else None
+    begun = seams.begun(answer) if answer.text or answer.reasoning else None
     return ChatRequest(
         model=model.name,
         messages=prompt(
@@ -102,7 +116,7 @@ def _request(generation: Generation, step: Step, told: Told) -> ChatRequest:
         stop=asked.stop,
         format=Format(asked.format or Format.TEXT),
         user_id=_pseudonym(generation),
-        prefix=goes_on,
+        prefix=begun is not None,
         abilities=model.abilities,
         starts_thinking=model.opens_thinking,
     )

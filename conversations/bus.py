@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import time
 from collections.abc import Callable, Iterable
 from typing import Any
 from uuid import UUID
@@ -16,6 +17,9 @@ import psycopg
 from django.conf import settings
 from django.db import connection
 from psycopg.conninfo import make_conninfo
+
+from conversations import metrics
+from conversations.aside import conninfo
 
 logger = logging.getLogger(__name__)
 
@@ -63,18 +67,23 @@ async def listen(channel: str, heard: Callable[[dict[str, Any]], None], lost: Ca
     """Call `heard` with each payload on a channel, for ever, over one connection of its own.
 
     Whenever the connection was lost and is back, `lost` is called: look at everything again, hints may have gone by.
-    Every HEARTBEAT_SECONDS the connection proves that it is alive; a silent one is replaced.
+    Every HEARTBEAT_SECONDS the connection says something to itself; a silent one is replaced.
     """
     while True:
         try:
             async with await psycopg.AsyncConnection.connect(_address(channel), autocommit=True) as listener:
-                await listener.execute(psycopg.sql.SQL("LISTEN {}").format(psycopg.sql.Identifier(channel)))
+                echo = f"{channel}_{listener.info.backend_pid}"
+                for name in (channel, echo):
+                    await listener.execute(psycopg.sql.SQL("LISTEN {}").format(psycopg.sql.Identifier(name)))
                 lost()
                 while True:
                     async for notice in listener.notifies(timeout=HEARTBEAT_SECONDS):
-                        _pass_on(notice.payload, heard)
+                        if notice.channel == echo:
+                            metrics.BUS_LAG.labels(channel).observe(time.monotonic() - float(notice.payload))
+                        else:
+                            _pass_on(notice.payload, heard)
                     async with asyncio.timeout(5):
-                        await listener.execute("SELECT 1")
+                        await listener.execute("SELECT pg_notify(%s, %s)", [echo, str(time.monotonic())])
         except (psycopg.Error, TimeoutError, OSError) as error:
             logger.warning("lost the %s channel, listening again: %s", channel, type(error).__name__)
             await asyncio.sleep(0.5)
@@ -92,7 +101,4 @@ def _address(channel: str) -> str:
     """Where to listen: past any transaction pooler, which would hand our connection to others. Named, to be found."""
     if settings.DATABASE_LISTEN_URL:
         return make_conninfo(str(settings.DATABASE_LISTEN_URL), application_name=channel)
-    params = connection.get_connection_params()
-    for django_only in ("cursor_factory", "context", "prepare_threshold"):
-        params.pop(django_only, None)
-    return make_conninfo(**{**params, "application_name": channel})
+    return conninfo(application_name=channel)

@@ -11,13 +11,16 @@ from django.utils import timezone
 
 from catalog import circuits
 from catalog.models import LanguageModel
+from conversations import crashing
 from conversations.log import storable
 from conversations.models import Generation
-from providers.client import OnTurn, stream
+from providers.client import Gather, OnTurn, stream
 from providers.connections import Clients
 from providers.deltas import Delta, Finished, Reasoning, Started, Text, Usage
+from providers.dialects import DIALECTS
 from providers.errors import ProviderError, UnavailableError
 from providers.messages import ChatRequest, Clocks, Endpoint
+from providers.requests import goes_on
 from providers.retrying import FORGIVEN_ONCE
 from usage import spending
 from usage.models import Call
@@ -33,8 +36,14 @@ class Candidate:
     clocks: Clocks
     attempts: int
 
-    def stream(self, request: ChatRequest, clients: Clients, on_turn: OnTurn | None = None) -> AsyncGenerator[Delta]:
-        return stream(self.endpoint, request, clocks=self.clocks, clients=clients, on_turn=on_turn)
+    def stream(
+        self, request: ChatRequest, clients: Clients, on_turn: OnTurn | None = None, gather: Gather | None = None
+    ) -> AsyncGenerator[Delta]:
+        return stream(self.endpoint, request, clocks=self.clocks, clients=clients, on_turn=on_turn, gather=gather)
+
+    def goes_on(self, request: ChatRequest) -> bool:
+        """Whether its answer would truly begin at the last character of what was said before."""
+        return goes_on(DIALECTS[self.endpoint.dialect], request)
 
 
 # Columns of usage.Reply, and of Generation.
@@ -53,6 +62,7 @@ class OpenCall:
     """A request under way, and what is known of its answer so far."""
 
     row: Call
+    epoch: int  # of the generation
     candidate: Candidate
     is_watched: bool  # by the provider's circuit, which wants to hear of its first word
     facts: dict[str, Any] = field(default_factory=lambda: {**UNKNOWN})
@@ -86,15 +96,28 @@ class RestingError(UnavailableError):
     sentence = "The provider has failed several times, so we leave it alone for a moment. Try again soon."
 
 
+class TakenError(Exception):
+    """The answer is not this worker's any more: it was taken for dead."""
+
+
 def open_call(generation: Generation, key: UUID, purpose: str, candidate: Candidate) -> OpenCall:
-    """Write down that we are about to ask. Raises RestingError instead while the provider's circuit is open."""
+    """Write down that we are about to ask.
+
+    Raises RestingError instead while the provider's circuit is open, and TakenError for an answer that has ended, or
+    was given to another worker: two would be paid for it.
+    """
     leave = circuits.may_call(candidate.model.provider_id)
     if not leave:
         raise RestingError
+    if purpose == Call.Purpose.ANSWER and not Generation.objects.mark_asked(generation):
+        if leave is circuits.Leave.WATCHED:
+            circuits.let_go(candidate.model.provider_id)
+        raise TakenError
     row = spending.open_call(
         key, generation.pk, generation.conversation_id, generation.member_id, purpose, candidate.model
     )
-    return OpenCall(row, candidate, is_watched=leave is circuits.Leave.WATCHED)
+    crashing.here("after-call")
+    return OpenCall(row, generation.epoch, candidate, is_watched=leave is circuits.Leave.WATCHED)
 
 
 def has_begun(call: OpenCall) -> None:
@@ -120,3 +143,5 @@ def fail_call(call: OpenCall, error: ProviderError) -> None:
     close_call(call, error.code)
     if is_the_providers_fault:
         circuits.failed(call.candidate.model.provider_id, error.code, at_once=error.is_fatal)
+    if not call.facts["first_text_at"]:  # it would be asked again, here or elsewhere
+        Generation.objects.filter(pk=call.row.generation_id, epoch=call.epoch).update(is_unasked=True)

@@ -3,23 +3,30 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from typing import Any
 from uuid import UUID
 
 from channels.consumer import get_handler_name
-from channels.db import database_sync_to_async
+from channels.exceptions import StopConsumer
 from channels.generic.websocket import AsyncWebsocketConsumer
 
-from conversations.feed import Feed, Reader
-from conversations.feed.admission import Admission
-from conversations.feed.feed import GONE, SIGNED_OUT, TOO_MANY
+from conversations import metrics
+from conversations.crossing import Crossing
+from conversations.feed import Feed, Reader, admission
+from conversations.feed.feed import GONE, MOST_SOCKETS, SIGNED_OUT, TOO_MANY
+from conversations.feed.flooding import Bucket, Buckets
 from conversations.feed.reader import NOWHERE, Position
-from conversations.models import Conversation
 
 NOT_UNDERSTOOD = 4400  # like SIGNED_OUT and GONE: the page does not knock again after it
 LARGEST = 2**62  # a number of the slow log; beyond it a page is making things up
 
+MESSAGES = {"rate": 100, "burst": 1_000}  # of one socket: a page says one thing for each frame, 60 a second at most
+OPENS = {"rate": 2, "burst": 2 * MOST_SOCKETS}  # of one member: all their tabs come back at once after a restart
+
 feed = Feed()  # one per process; its first reader starts it
+opens = Buckets(**OPENS)  # one per process, too
+cross = Crossing(4, "admission")  # many come at once after a restart; the pages need the database as well
 
 
 class ConversationConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # Channels ships no types
@@ -27,29 +34,34 @@ class ConversationConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # Cha
 
     reader: Reader | None = None  # None until we know who it is, and again when it is refused
 
-    async def dispatch(self, message: dict[str, Any]) -> None:
-        # Channels' own crosses into a thread before every message, acknowledgements too, to close idle connections.
-        # We keep none here: what needs the database goes through database_sync_to_async, which sees to that.
-        await getattr(self, get_handler_name(message))(message)
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._may_speak = Bucket(**MESSAGES)
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        # Channels' own makes a task for every message, and crosses into a thread before it to close idle connections.
+        # We keep none here: what needs the database crosses as a whole.
+        self.scope, self.base_send = scope, send
+        with metrics.SOCKETS.track_inprogress(), suppress(StopConsumer):
+            while True:
+                message = await receive()
+                await getattr(self, get_handler_name(message))(message)
 
     async def connect(self) -> None:
         # Accepted before it is refused: a refused handshake looks like a lost network, and the page would try for ever.
         await self.accept()
-        member = self.scope["user"]
-        if not member.is_authenticated:
+        cookies = "; ".join(value.decode("latin-1") for name, value in self.scope["headers"] if name == b"cookie")
+        found = await cross(admission.caller, cookies, self._conversation_id)
+        if found.admission is None:
             await self.close(SIGNED_OUT)
-        elif not await self._may_read():
-            await self.close(GONE)
-        elif not feed.has_room_for(member.pk):
+        elif not opens.take(found.admission.member_id):
             await self.close(TOO_MANY)
+        elif not found.may_read:
+            await self.close(GONE)
         else:
-            admission = Admission(member.pk, self.scope["session"].session_key, member.get_session_auth_hash())
-            self.reader = Reader(self._conversation_id, admission, NOWHERE, self._send_frame, self._dismiss)
+            await feed.make_room_for(found.admission.member_id)
+            self.reader = Reader(self._conversation_id, found.admission, NOWHERE, self._send_frame, self._dismiss)
             feed.join(self.reader)
-
-    async def _may_read(self) -> bool:
-        mine = Conversation.objects.visible_to(self.scope["user"]).filter(pk=self._conversation_id)
-        return await database_sync_to_async(mine.exists, thread_sensitive=False)()  # type: ignore[no-any-return]
 
     @property
     def _conversation_id(self) -> UUID:
@@ -58,7 +70,10 @@ class ConversationConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # Cha
     async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
         if self.reader is None:
             return  # sent before our refusal arrived
-        if self.reader.has_begun:
+        if not self._may_speak.take():
+            feed.leave(self.reader)
+            await self._dismiss(TOO_MANY)
+        elif self.reader.has_begun:
             feed.acknowledged(self.reader)
         elif (seq := _stands_at(text_data)) is None:
             feed.leave(self.reader)
@@ -67,7 +82,9 @@ class ConversationConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # Cha
             feed.begin(self.reader, Position(seq))
 
     async def _send_frame(self, frame: str) -> None:
-        await self.send(text_data=frame)
+        await self.base_send({"type": "websocket.send", "text": frame})
+        metrics.FRAMES.inc()
+        metrics.FRAME_CHARACTERS.inc(len(frame))
 
     async def _dismiss(self, code: int) -> None:
         self.reader = None

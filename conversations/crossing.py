@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 
 from django.db import InterfaceError, InternalError, OperationalError, connections
 
@@ -16,6 +17,11 @@ PASSING = (OperationalError, InterfaceError, InternalError)
 RETRY_SECONDS = 0.25
 
 
+def is_passing(error: BaseException | None) -> bool:
+    """Whether it, or what it came of, is one of those: the code in between may have put it into words of its own."""
+    return error is not None and (isinstance(error, PASSING) or is_passing(error.__cause__ or error.__context__))
+
+
 class Crossing:
     """A few threads of one's own. Channels' and asgiref's would share ONE thread among all sockets of a process."""
 
@@ -23,7 +29,9 @@ class Crossing:
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix=name)
 
     async def __call__[**P, R](self, deed: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
-        return await asyncio.get_running_loop().run_in_executor(self._pool, lambda: _run(deed, *args, **kwargs))
+        context = copy_context()  # what is said over there names the same answer
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._pool, context.run, lambda: _run(deed, *args, **kwargs))
 
     async def surely[**P, R](self, deed: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
         """Cross once the database can be reached. For deeds that may be done twice: a commit's reply may be lost."""

@@ -1,4 +1,7 @@
-"""How a generation ends: once, whoever ends it (the worker, a stop while queued, the reaper)."""
+"""How a generation ends: once, whoever ends it (the worker, a stop while queued, the reaper).
+
+Or does not end yet: what was interrupted is handed on to the next worker, where that costs nobody a second answer.
+"""
 
 from __future__ import annotations
 
@@ -9,80 +12,113 @@ from typing import Any
 from django.db import transaction
 from django.db.models.functions import Now
 
-from conversations import bus, events
+from conversations import bus, crashing, events, metrics, seams
 from conversations.models import Conversation, Generation, Message
 
 State = Generation.State
 
-COLUMNS = ["state", "error_code", "error", "epoch", "lease_until", "ended_at", "folded_seq"]
+COLUMNS = ["state", "error_code", "error", "epoch", "lease_until", "ended_at", "folded_seq", "deaths"]
 
 INTERRUPTED = "The answer was interrupted: its worker stopped. What was written is kept."
+CUT_OFF = "The answer was interrupted: it was being written when the backup was made. What was written by then is kept."
+MOST_DEATHS = 1  # an answer that a second worker dies of is at an end: it may be the answer that kills them
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """How it went: a final state, and in words if it went wrong."""
+    """How it went: a final state, and in words if it went wrong. Unless it may, and can, go on instead."""
 
     state: State
     error_code: str = ""
     error: str = ""
     facts: dict[str, Any] = field(default_factory=dict)  # columns of Generation: finish_reason, returned_model, …
+    may_go_on: bool = False  # it was interrupted
+    is_death: bool = False  # its worker died
+
+
+RESTORED = Outcome(State.INTERRUPTED, "interrupted", CUT_OFF)
+HANDED_BACK = Outcome(State.INTERRUPTED, "interrupted", INTERRUPTED, may_go_on=True)
+ABANDONED = Outcome(State.INTERRUPTED, "interrupted", INTERRUPTED, may_go_on=True, is_death=True)
 
 
 def end(generation: Generation, outcome: Outcome, *, may: Callable[[Generation], bool]) -> bool:
-    """Fold the log into the message and close the generation. False if `may`, asked under the lock, says no.
+    """Fold the log into the message and close the generation, or hand it on.
 
-    Closing steps the epoch, so whoever still writes is refused from then on.
+    False if `may`, asked under the lock, says no. Both step the epoch, so whoever still writes is refused from then on.
     """
     with transaction.atomic():
         conversation = Conversation.objects.locked().get(pk=generation.conversation_id)
         generation.lock()
         if not generation.is_live or not may(generation):
             return False
-        _fold(generation, conversation)
-        _close(generation, outcome)
+        message = _fold(generation, conversation)
+        for name, value in outcome.facts.items():
+            setattr(generation, name, value)
+        if not _hand_on(generation, message, outcome):
+            _close(generation, outcome)
         conversation.save(update_fields=["seq"])
         bus.tell_conversation(conversation.pk, conversation.seq)
-        bus.tell_workers()  # the next question of this conversation may be waiting
+        bus.tell_workers()  # this one, or the next question of this conversation, may be waiting
+        crashing.here("inside-end")
     return True
 
 
-def _fold(generation: Generation, conversation: Conversation) -> None:
+def _fold(generation: Generation, conversation: Conversation) -> Message:
     message = Message.objects.get(pk=generation.message_id)  # its words as of now, with the lock held
     text, reasoning, generation.folded_seq = events.beyond(generation)
     message.text += text
     message.reasoning += reasoning
     message.changed_seq = conversation.step()
     message.save(update_fields=["text", "reasoning", "changed_seq"])
+    return message
+
+
+def _hand_on(generation: Generation, message: Message, outcome: Outcome) -> bool:
+    """Queue it again, if that is right: whether it was.
+
+    A second call costs money and gives another text, so it goes on where nobody is at work on it yet; and from the
+    stored words where a model truly does that, once.
+    """
+    generation.deaths += outcome.is_death
+    if not outcome.may_go_on or generation.stop_requested or generation.deaths > MOST_DEATHS:
+        return False
+    if generation.is_unasked:
+        generation.started_at = generation.started_at if generation.is_resumed else None
+    elif generation.is_resumed or not seams.can_be_spared(generation, message):
+        return False
+    else:
+        generation.resumed_from = generation.folded_seq
+        metrics.RESUMED.inc()
+    generation.hand_on(*outcome.facts)
+    return True
 
 
 def _close(generation: Generation, outcome: Outcome) -> None:
-    generation.state = outcome.state
-    generation.error_code = outcome.error_code
-    generation.error = outcome.error
+    is_stop = outcome.may_go_on and generation.stop_requested  # a member's word, whatever broke meanwhile
+    generation.state = State.STOPPED if is_stop else outcome.state
+    generation.error_code = "" if is_stop else outcome.error_code
+    generation.error = "" if is_stop else outcome.error
     generation.epoch += 1  # whoever still writes is refused from here on
     generation.lease_until = None
     generation.ended_at = Now()  # the database's clock
-    for name, value in outcome.facts.items():
-        setattr(generation, name, value)
     generation.save(update_fields=[*COLUMNS, *outcome.facts])
 
 
 def reap(limit: int = 50) -> int:
-    """End what its worker abandoned. Any worker may call it, any number at once; how many it ended.
-
-    The text is kept and nothing is asked again by itself: a second call costs money and gives another text.
-    """
+    """Hand on what its worker abandoned, or end it. Any worker may call it, any number at once; how many there were."""
     abandoned = Generation.objects.abandoned().order_by("pk")[:limit]
-    return sum(end(generation, _abandoned(generation), may=_is_abandoned) for generation in abandoned)
-
-
-def _abandoned(generation: Generation) -> Outcome:
-    if generation.stop_requested:
-        return Outcome(State.STOPPED)
-    return Outcome(State.INTERRUPTED, "interrupted", INTERRUPTED)
+    return sum(end(generation, ABANDONED, may=_is_abandoned) for generation in abandoned)
 
 
 def _is_abandoned(generation: Generation) -> bool:
     """Still so under the lock: a worker that was only slow may have lengthened its lease meanwhile."""
     return Generation.objects.abandoned().filter(pk=generation.pk).exists()
+
+
+def end_restored() -> int:
+    """End all that a backup holds as queued or running, before any worker comes; how many there were.
+
+    Nothing of it goes on by itself: what it would be, or was, answered meanwhile is not in the backup.
+    """
+    live = list(Generation.objects.live().order_by("pk"))
+    return sum(end(generation, RESTORED, may=lambda _: True) for generation in live)

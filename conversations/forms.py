@@ -214,13 +214,16 @@ class QuestionForm(ParametersForm):
         return self.chosen
 
 
-def fresh_question(conversation: Conversation | None = None, text: str = "") -> QuestionForm:
+def fresh_question(
+    conversation: Conversation | None = None, text: str = "", *, routes: Sequence[Route] | None = None
+) -> QuestionForm:
     """A form that has asked nothing yet, set as the conversation's last question was."""
+    routes = Route.objects.offered() if routes is None else routes
     initial: dict[str, Any] = {"key": uuid4(), "text": text}
     if conversation:
         initial |= _as_typed(Parameters.stored(conversation.parameters))
-        initial["route"] = conversation.route.name if conversation.route else ""
-    return QuestionForm(routes=Route.objects.offered(), initial=initial)
+        initial["route"] = next((route.name for route in routes if route.pk == conversation.route_id), "")
+    return QuestionForm(routes=routes, initial=initial)
 
 
 def _as_typed(parameters: Parameters) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from uuid import UUID
 
-from conversations import events
+from conversations import crashing, events, metrics
 from conversations.crossing import Crossing
 from conversations.events import Event
 from conversations.models import Chunk, Generation
@@ -35,6 +35,7 @@ class _Writer:
     epoch: int
     stop: Callable[[bool], None]  # told True when the log refuses this writer, False when too much waits
     seq: int = 0
+    asked_at: float | None = None  # on our clock; until its first word
     pieces: list[tuple[Chunk.Kind, str]] = field(default_factory=list)
     waiting: int = 0  # characters gathered and not yet taken
     idle: asyncio.Event = field(default_factory=_set_event)  # nothing gathered, nothing under way
@@ -60,10 +61,14 @@ class Log:
         self._cross = cross
         self._writers: dict[UUID, _Writer] = {}
         self._wake = asyncio.Event()
+        self._taking = asyncio.Event()  # the next flush to take what is gathered
         self._flushing_since: float | None = None
+        self._waiting_since: float | None = None  # the oldest word that no flush has taken
 
     def open(self, generation: Generation, stop: Callable[[bool], None]) -> None:
-        self._writers[generation.pk] = _Writer(generation.pk, generation.epoch, stop, generation.folded_seq)
+        self._writers[generation.pk] = _Writer(
+            generation.pk, generation.epoch, stop, generation.folded_seq, _asked_at(generation)
+        )
 
     def add(self, generation_id: UUID, kind: Chunk.Kind, text: str) -> None:
         """Gather a piece; the next tick writes it."""
@@ -71,12 +76,25 @@ class Log:
         text = storable(text)
         if writer is None or not text:
             return
+        if writer.asked_at:
+            metrics.FIRST_TEXT.observe(time.monotonic() - writer.asked_at)
+            writer.asked_at = None
+        self._waiting_since = self._waiting_since or time.monotonic()
         writer.pieces.append((kind, text))
         writer.waiting += len(text)
         writer.idle.clear()
         if writer.waiting > BUFFER_LIMIT and self._is_away():
             writer.stop(False)
         self._wake.set()
+
+    async def taken(self, generation_id: UUID) -> None:
+        """Return when a flush has taken what was added: a word that is read before then is seen no earlier.
+
+        At once while the database is away. Then BUFFER_LIMIT says when it is too much.
+        """
+        writer = self._writers.get(generation_id)
+        while writer and writer.pieces and not self._is_away():
+            await self._taking.wait()
 
     def _is_away(self) -> bool:
         since = self._flushing_since
@@ -101,9 +119,16 @@ class Log:
 
     async def _flush(self, writers: list[_Writer]) -> None:
         gathered = [event for writer in writers for event in writer.take()]
-        self._flushing_since = time.monotonic()
+        self._let_go_on()
+        self._flushing_since = began = time.monotonic()
+        patience = asyncio.get_running_loop().call_later(AWAY_SECONDS + 0.1, self._let_go_on)
+        waiting_since, self._waiting_since = self._waiting_since or began, None
         refused = await self._append(gathered)
         self._flushing_since = None
+        patience.cancel()
+        metrics.FLUSH.observe(time.monotonic() - began)
+        metrics.FLUSH_LAG.observe(time.monotonic() - waiting_since)
+        metrics.FENCED.inc(len(refused))
         for writer in writers:
             if writer.generation_id in refused:
                 self._writers.pop(writer.generation_id, None)
@@ -111,10 +136,17 @@ class Log:
             if not writer.pieces or writer.generation_id in refused:
                 writer.idle.set()
 
+    def _let_go_on(self) -> None:
+        self._taking.set()
+        self._taking = asyncio.Event()
+
     async def _append(self, gathered: list[Event]) -> set[UUID]:
         """Append until it is certain; the ids that were refused. The log takes what is repeated once."""
         try:
-            return await self._cross.surely(events.append, gathered)
+            crashing.here("before-flush")
+            refused = await self._cross.surely(events.append, gathered)
+            crashing.here("after-flush")
+            return refused
         except Exception:
             ids = {event.generation_id for event in gathered}
             if len(ids) == 1:
@@ -123,6 +155,13 @@ class Log:
             # One answer's words must not hold up all the others.
             each = [[event for event in gathered if event.generation_id == pk] for pk in ids]
             return set().union(*[await self._append(its) for its in each])
+
+
+def _asked_at(generation: Generation) -> float | None:
+    """When it was asked, on our clock. None for one that is continued, or that another worker had before."""
+    if generation.epoch != 1 or generation.started_at is None:
+        return None
+    return time.monotonic() - (generation.started_at - generation.created_at).total_seconds()
 
 
 def storable(text: str) -> str:

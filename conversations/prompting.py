@@ -29,13 +29,17 @@ class Told:
     """All that was said down to `question`, read once for every model that may answer it."""
 
     def __init__(self, question: Message) -> None:
-        self._path = Path(question.conversation, leaf=question.pk)
+        self._conversation = question.conversation
+        self._path = Path(self._conversation, leaf=question.pk)
         self.messages = self._path.messages()
 
     @cached_property
     def images(self) -> dict[UUID, Image]:
         """The newest ones, with their bytes: up to 20 MB, so only models that see ask for them."""
-        rows = Attachment.objects.in_bulk(Attachment.objects.newest_within(IMAGES, IMAGE_BYTES, self._path.ids))
+        if not any(message.attachments.all() for message in self.messages if not message.is_answer):
+            return {}
+        kept = Attachment.objects.filter(conversation=self._conversation)
+        rows = kept.in_bulk(kept.newest_within(IMAGES, IMAGE_BYTES, self._path.ids))
         return {pk: Image(row.media_type, bytes(row.data), row.name) for pk, row in rows.items()}
 
 

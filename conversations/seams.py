@@ -1,9 +1,37 @@
-"""Where a continuation meets what was said before, when its model was merely asked to go on."""
+"""Where a continuation meets what was said before: seamless, or looked at when its model was merely asked to go on."""
 
 from __future__ import annotations
 
+from django.db.models import prefetch_related_objects
+
+from catalog.models import Step
+from conversations.models import Generation, Message
+from conversations.parameters import Parameters
+from providers.dialects import DIALECTS
+from providers.messages import ChatMessage, ChatRequest, Effort
+from providers.requests import goes_on
+
 LONGEST_REPEAT = 600  # characters from before the seam that a model may begin with
 SHORTEST_REPEAT = 8  # fewer may be the same by chance
+
+
+def can_be_spared(generation: Generation, answer: Message) -> bool:
+    """Whether somebody of its chain would truly go on from the answer's last character. Up to four queries."""
+    prefetch_related_objects([generation], "route__steps__model__provider")
+    route = generation.route
+    return route is not None and route.enabled and any(_joins(generation, step, answer) for step in route.ready_steps)
+
+
+def begun(answer: Message) -> ChatMessage:
+    """What was said of an answer, as the turn from whose end a model is to go on."""
+    return ChatMessage("assistant", answer.text, reasoning=answer.reasoning)
+
+
+def _joins(generation: Generation, step: Step, answer: Message) -> bool:
+    effort = Effort(Parameters.stored(generation.parameters).effort or step.route.effort)
+    model = step.model
+    request = ChatRequest(model.name, (begun(answer),), effort=effort, prefix=True, abilities=model.abilities)
+    return goes_on(DIALECTS[model.provider.dialect], request)
 
 
 class Seam:

@@ -6,7 +6,6 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from uuid import UUID
 
-from django.db.models import Q
 from django.template.loader import render_to_string
 from django.utils.html import escape
 from django.utils.safestring import SafeString, mark_safe
@@ -36,7 +35,7 @@ class GrowingAnswer:
         self.seq = message.generation.folded_seq  # of the answer's log; what stands before that is in the message
         self._reasoning = GrowingText(f"r{message.short_id}")
         self._text = GrowingText(f"t{message.short_id}")
-        self._phase: str = message.generation.state
+        self._thought_at = self._spoke_at = 0  # the latest events of either kind
         self._has_thought = bool(message.reasoning)
         self._blank = ""  # how the text begins, while that may be before a JSON object
         self._has_begun = False
@@ -44,22 +43,29 @@ class GrowingAnswer:
         self._say(message.text)
 
     def refresh(self, message: Message) -> None:
-        """Its row changed: from queued to running, or its place among its siblings."""
+        """Its row changed: from queued to running, or back when it goes on, or its place among its siblings."""
         self.message = message
-        if self.seq == message.generation.folded_seq:
-            self._phase = message.generation.state
 
     def take(self, event: Event) -> None:
         self.seq = event.seq
         if event.kind == Chunk.Kind.TEXT:
-            self._phase = "writing"
+            self._spoke_at = event.seq
             self._say(event.text)
         else:
             self._has_thought = True
-            # Never back from writing: a phase is sent whole, and a model may think and talk by turns at every word.
-            if self._phase != "writing":
-                self._phase = "thinking"
+            self._thought_at = event.seq
             self._reasoning.feed(event.text)
+
+    @property
+    def _phase(self) -> str:
+        """What it does since it last began: what stands in the message already says nothing about now.
+
+        Never back from writing: a phase is sent whole, and a model may think and talk by turns at every word.
+        """
+        generation = self.message.generation
+        if self._spoke_at > generation.folded_seq:
+            return "writing"
+        return "thinking" if self._thought_at > generation.folded_seq else generation.state
 
     def _say(self, text: str) -> None:
         if not self._has_begun:
@@ -129,6 +135,7 @@ def _message(shown: Message, phase: str, reasoning: str, text: str) -> SafeStrin
             "message": shown,
             "generation": shown.generation if shown.is_answer else None,
             "phase": phase,
+            "has_gone_on": shown.is_answer and _has_gone_on(shown.generation, phase),
             # Both come out of conversations.markdown, whose last step is the sanitizer, or out of `escape`.
             "reasoning": mark_safe(reasoning),  # noqa: S308  # see above: the one place where HTML is trusted
             "text": mark_safe(text),  # noqa: S308  # see above
@@ -136,6 +143,13 @@ def _message(shown: Message, phase: str, reasoning: str, text: str) -> SafeStrin
     )
     # Replacing a message must leave no white space of its own behind; see templatetags/partials.py.
     return mark_safe(html.strip())  # noqa: S308  # a template made it
+
+
+def _has_gone_on(generation: Generation, phase: str) -> bool:
+    """Whether something was said by itself after an interruption; while it waits for that, the status says so."""
+    if generation.resumed_from is None or phase in Generation.LIVE:
+        return False
+    return generation.is_live or generation.folded_seq > generation.resumed_from
 
 
 def growing_answers(messages: Iterable[Message]) -> dict[UUID, GrowingAnswer]:
@@ -156,6 +170,7 @@ class News:
     since: int
     whole: bool  # the path changed elsewhere than at its end: show all of it anew
     messages: list[Message]  # changed beyond `since`, or being written; in the path's order
+    is_live: bool  # whether there is something to stop, on the shown path or on another branch
 
     @property
     def live(self) -> list[Message]:
@@ -172,15 +187,36 @@ class News:
         return replace(self, messages=[m for m in self.messages if m.changed_seq > self.since])
 
 
-def news(conversation: Conversation, since: int) -> News:
-    """The path's messages that changed beyond `since`, and those being written.
+def news(asked: Mapping[Conversation, Iterable[int]]) -> dict[UUID, dict[int, News]]:
+    """For each conversation and each `since`: the path's messages that changed beyond it, and those being written.
 
-    The conversation's row must have been read before: whatever changes in between is told again, never missed.
+    The conversations' rows must have been read before: whatever changes in between is told again, never missed.
+    Four queries for all of them.
     """
-    whole = since < conversation.path_seq or since > conversation.seq
-    path = Path(conversation)
-    rows = Message.objects.filter(Q(changed_seq__gt=-1 if whole else since) | Q(generation__state__in=Generation.LIVE))
-    return News(conversation, since, whole, path.messages(rows))
+    paths = Path.of(asked)
+    live = Generation.objects.written_in(asked)
+    wanted = {
+        (conversation, since): _changed(paths[conversation.pk], conversation, since, live[conversation.pk])
+        for conversation, places in asked.items()
+        for since in places
+    }
+    found = Message.objects.whole({pk for ids in wanted.values() for pk in ids})
+    told: dict[UUID, dict[int, News]] = {conversation.pk: {} for conversation in asked}
+    for (conversation, since), ids in wanted.items():
+        messages = paths[conversation.pk].placed({pk: found[pk] for pk in ids if pk in found})
+        told[conversation.pk][since] = News(
+            conversation, since, is_whole(conversation, since), messages, bool(live[conversation.pk])
+        )
+    return told
+
+
+def _changed(path: Path, conversation: Conversation, since: int, live: set[UUID]) -> set[UUID]:
+    return {*path.changed_beyond(-1 if is_whole(conversation, since) else since), *live.intersection(path.ids)}
+
+
+def is_whole(conversation: Conversation, since: int) -> bool:
+    """Whether a page that stands there must be shown everything anew."""
+    return since < conversation.path_seq or since > conversation.seq
 
 
 def frame(told: News, growing: Mapping[UUID, GrowingAnswer]) -> str:
@@ -191,7 +227,7 @@ def frame(told: News, growing: Mapping[UUID, GrowingAnswer]) -> str:
             "conversation": told.conversation,
             "whole": told.whole,
             "messages": [message(m, growing) for m in told.messages],
-            "is_live": is_live(told.conversation),
+            "is_live": told.is_live,
         },
     )
 

@@ -12,11 +12,12 @@ from uuid import UUID, uuid4
 from django.conf import settings
 from django.db import Error as DatabaseError
 
-from conversations import answering, bus, chores, ending
+from conversations import answering, bus, chores, ending, metrics
 from conversations.answering import Answer
 from conversations.crossing import Crossing
 from conversations.log import Log
-from conversations.models import Generation
+from conversations.models import Generation, Pulse
+from conversations.tracing import trace
 from providers.connections import Clients
 
 logger = logging.getLogger(__name__)
@@ -40,7 +41,7 @@ class Worker:
         self._gone = False
 
     def leave(self) -> None:
-        """Claim nothing more; running answers get settings.GRACE_SECONDS. Told a second time: end them now."""
+        """Claim nothing more; running answers get settings.GRACE_SECONDS. Told a second time: hand them on now."""
         if self._leaving.is_set():
             self._hand_back()
         self._leaving.set()
@@ -56,9 +57,10 @@ class Worker:
             asyncio.create_task(self._often(settings.REAPER_SECONDS, self._reap)),
             asyncio.create_task(self._often(SWEEP_SECONDS, self._sweep)),
         ]
+        await self._try(self._beat)
         logger.info("worker %s is ready", self.name)
         await self._claim_until_leaving()
-        await self._finish()
+        await asyncio.gather(self._try(self._end_pulse), self._finish())
         for loop in loops:
             loop.cancel()
         await asyncio.gather(*loops, return_exceptions=True)
@@ -107,6 +109,7 @@ class Worker:
             answer.hand_back()
 
     async def _answer(self, answer: Answer, older: asyncio.Task[None] | None) -> None:
+        trace(generation_id=answer.generation.pk, conversation_id=answer.generation.conversation_id)
         try:
             if older:
                 await older  # the log has one writer of an answer
@@ -120,12 +123,15 @@ class Worker:
     async def _often(self, seconds: float, deed: Any) -> None:
         while True:
             await asyncio.sleep(seconds)
-            try:
-                await deed()
-            except DatabaseError as error:
-                logger.warning("%s has to wait: %s", deed.__name__, type(error).__name__)
-            except Exception:  # the next turn may do better; without any, nobody would reap
-                logger.exception("%s failed", deed.__name__)
+            await self._try(deed)
+
+    async def _try(self, deed: Any) -> None:
+        try:
+            await deed()
+        except DatabaseError as error:
+            logger.warning("%s has to wait: %s", deed.__name__, type(error).__name__)
+        except Exception:  # the next turn may do better; without any, nobody would reap
+            logger.exception("%s failed", deed.__name__)
 
     async def _beat(self) -> None:
         """Lengthen the leases, learn of stops whose hint was lost, and drop what is not ours any more."""
@@ -136,16 +142,22 @@ class Worker:
                 answer.halt(None)
             elif held[pk]:
                 answer.halt(answering.STOPPED)
+        if not self._leaving.is_set():
+            await self._cross(Pulse.objects.beat, self.name)
+
+    async def _end_pulse(self) -> None:
+        await self._cross(Pulse.objects.filter(pk=self.name).delete)
 
     async def _reap(self) -> None:
         if reaped := await self._cross(ending.reap):
-            logger.warning("ended %d answers whose worker was gone", reaped)
+            metrics.REAPED.inc(reaped)
+            logger.warning("took over %d answers whose worker was gone", reaped)
 
     async def _sweep(self) -> None:
         await self._cross(chores.sweep)
 
     async def _finish(self) -> None:
-        """Let running answers end by themselves for a while, then end the rest at once, not after their lease."""
+        """Let running answers end by themselves for a while, then hand on the rest at once, not after their lease."""
         if self._answers:
             await asyncio.wait(self._answers.values(), timeout=settings.GRACE_SECONDS)
         self._hand_back()

@@ -19,6 +19,7 @@ from providers.sse import Decoder, Event
 from providers.watch import Watch
 
 type OnTurn = Callable[[], Awaitable[None]]
+type Gather = Callable[[], Awaitable[None]]
 
 
 def stream(
@@ -28,15 +29,18 @@ def stream(
     clocks: Clocks = Clocks(),  # noqa: B008  (frozen)
     clients: Clients,
     on_turn: OnTurn | None = None,
+    gather: Gather | None = None,
 ) -> AsyncGenerator[Delta]:
     """Ask, and yield the answer as it comes: the order is that of providers.deltas.
 
     Raises a ProviderError, also after some deltas. Waits for its turn first when the endpoint is busy, then for
     `on_turn`: the last moment to change one's mind, by raising. The clocks start after that. Cancelling the task, or
     closing the generator (contextlib.aclosing), hangs up at once.
+    `gather` is waited for between events and the next read: who has no use for every token by itself, but for what
+    came in a while, pays for one read instead of many.
     An answer that the server did not stream comes as if it had, in large pieces.
     """
-    return _ask(endpoint, request, clocks, clients, on_turn)
+    return _ask(endpoint, request, clocks, clients, on_turn, gather)
 
 
 def fill(
@@ -61,12 +65,15 @@ async def _ask(
     clocks: Clocks,
     clients: Clients,
     on_turn: OnTurn | None = None,
+    gather: Gather | None = None,
 ) -> AsyncGenerator[Delta]:
     async with _asked(endpoint, request, clocks, clients, on_turn) as (body, watch, reader):
         decoder = Decoder()
         received, events = b"", list[Event]()
         broken: ProviderError | None = None
         while not (reader.done or broken):
+            if gather and events:
+                await gather()
             try:
                 received = await watch.wait(body.read())
                 events = [] if body.is_document else decoder.feed(received)

@@ -7,15 +7,17 @@ from typing import Any
 from django.contrib import admin
 from django.http import HttpRequest
 
+from accounts.long_lists import Before, LongListAdmin, Seen
 from usage.models import Call
 
 
 @admin.register(Call)
-class CallAdmin(admin.ModelAdmin[Call]):
+class CallAdmin(LongListAdmin[Call]):
+    found_by = ("pk", "generation_id")
     list_display = ("created_at", "purpose", "provider", "model", "outcome", "generation_id", "number")
-    list_filter = ("purpose", "provider", "model", "reply__error_code")
+    sortable_by = ("created_at", "purpose", "provider", "model", "outcome")
+    list_filter = (Before, "purpose", ("provider", Seen), ("model", Seen), ("reply__error_code", Seen))
     list_select_related = ("reply",)
-    date_hierarchy = "created_at"
 
     @admin.display(ordering="reply__error_code")
     def outcome(self, call: Call) -> str:

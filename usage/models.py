@@ -30,7 +30,10 @@ class Call(models.Model):
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["generation_id", "number"], name="one_row_per_call")]
-        indexes = [models.Index(fields=["member_id", "created_at"], name="calls_of_a_member")]
+        indexes = [
+            models.Index(fields=["member_id", "created_at"], name="calls_of_a_member"),
+            models.Index(fields=["created_at"], name="calls_by_time"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.purpose} {self.number} of {self.generation_id}"

@@ -6,10 +6,15 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from uuid import UUID
 
+from django.conf import settings
+from django.contrib.auth import get_user
 from django.contrib.sessions.models import Session
+from django.http import HttpRequest, parse_cookie
 from django.utils import timezone
 
 from accounts.models import User
+from accounts.sessions import SessionStore, digest
+from conversations.models import Conversation
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,8 +22,28 @@ class Admission:
     """A session, and the member as they were when the socket opened."""
 
     member_id: UUID
-    session_key: str
+    session_key: str  # as the database holds it, see accounts.sessions
     auth_hash: str  # follows the password, as the session's own does
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who opens a socket: None for nobody, and whether they may read the conversation."""
+
+    admission: Admission | None
+    may_read: bool = False
+
+
+def caller(cookies: str, conversation_id: UUID) -> Caller:
+    """Who a Cookie header says is there. All in one crossing; Channels' own middleware makes three."""
+    session_key = parse_cookie(cookies).get(settings.SESSION_COOKIE_NAME)
+    request = HttpRequest()
+    request.session = SessionStore(session_key)
+    member = get_user(request)
+    if not isinstance(member, User) or not request.session.session_key:
+        return Caller(None)
+    admission = Admission(member.pk, digest(request.session.session_key), member.get_session_auth_hash())
+    return Caller(admission, Conversation.objects.visible_to(member).filter(pk=conversation_id).exists())
 
 
 def withdrawn(admissions: Iterable[Admission]) -> set[Admission]:

@@ -49,8 +49,11 @@ class Feed:
         self._looked_at = 0.0  # when it last looked everywhere
         self._settling = False
 
-    def has_room_for(self, member_id: UUID) -> bool:
-        return sum(reader.admission.member_id == member_id for reader in self._all_readers()) < MOST_SOCKETS
+    async def make_room_for(self, member_id: UUID) -> None:
+        """Close the oldest socket of a member who has as many as anybody looks at: the newest tab is in view."""
+        theirs = [reader for reader in self._all_readers() if reader.admission.member_id == member_id]
+        if len(theirs) >= MOST_SOCKETS:
+            await self._dismiss(min(theirs, key=lambda reader: reader.opened_at), TOO_MANY)
 
     def join(self, reader: Reader) -> None:
         """Follow a conversation. First join, then read the log: the other order has a hole in it.
@@ -156,6 +159,9 @@ class Feed:
             self._settling = True
             asyncio.get_running_loop().call_later(SETTLE_SECONDS, self._settle)
         for pk, share in asked.items():
+            if share.is_put_off:
+                self._hinted.add(pk)
+                self._wake.set()
             for reader, told in zip(ready[pk], share.told, strict=True):
                 if reader in self._readers.get(pk, ()):  # it may have left meanwhile
                     await self._give(reader, told)

@@ -38,6 +38,7 @@ class Reader:
     send: Callable[[str], Awaitable[None]]
     close: Callable[[int], Awaitable[None]]
     unacknowledged: deque[tuple[float, int]] = field(default_factory=deque)  # (when it was sent, characters)
+    opened_at: float = field(default_factory=time.monotonic)
     given_at: float = field(default_factory=time.monotonic)
     patience: float = PATIENCE_SECONDS
 

@@ -16,7 +16,9 @@ from conversations.showing import GrowingAnswer, News
 
 logger = logging.getLogger(__name__)
 
-TURN_SECONDS = 0.1  # for pages that are behind; those that follow are given theirs in every turn
+# For pages that are behind; those that follow are given theirs in every turn.
+ROOMS_A_TURN = 16  # whose news are read: after a restart hundreds are behind at once
+TURN_SECONDS = 0.1  # to show them
 
 
 class Room:
@@ -44,6 +46,7 @@ class Asked:
     room: Room
     positions: list[Position]
     is_hinted: bool
+    is_put_off: bool = False  # by a turn that had no time for it: ask again
     told: list[Told] = field(default_factory=list)  # in the order of `positions`
 
     def is_behind(self, at: Position) -> bool:
@@ -75,18 +78,25 @@ class Allowance:
 
 
 def take_turn(asked: Mapping[UUID, Asked], seconds: float = TURN_SECONDS) -> bool:
-    """Fill in what each position is told. Two queries for all rooms, and three more for each that changed.
+    """Fill in what each position is told. Two queries for all rooms, and three more for those that changed.
 
     True if another turn is wanted soon: answers have grown, and a turn without growth will show what this one held
-    back; or some pages that are behind had to be put off.
+    back; or there was no time to show some pages what they are behind.
     """
-    allowance = Allowance(seconds)
     wanted = [pk for pk, share in asked.items() if share.is_hinted or share.is_anyone_behind]
     conversations = Conversation.objects.filter(pk__in=wanted, deleted_at=None).in_bulk()
-    news = {pk: _news(asked[pk], conversation, allowance) for pk, conversation in conversations.items()}
+    behind = {pk: places for pk, row in conversations.items() if (places := _places_behind(asked[pk], row))}
+    # By lot: no room comes last in every turn.
+    chosen = random.sample(list(behind), min(len(behind), ROOMS_A_TURN))
+    news = showing.news({conversations[pk]: behind[pk] for pk in chosen}) if chosen else {}
+    for pk in behind:
+        asked[pk].is_put_off = pk not in news
+    for pk in chosen:
+        _bring_up_to_date(asked[pk].room, conversations[pk], news[pk])
     has_grown = _read_logs(share.room for share in asked.values())
+    allowance = Allowance(seconds)
     caught_up: list[Told] = []
-    for pk in random.sample(list(asked), len(asked)):  # by lot: no room comes last in every turn
+    for pk in random.sample(list(asked), len(asked)):
         share = asked[pk]
         if pk in wanted and pk not in conversations:
             share.told = [Told(at, is_gone=True) for at in share.positions]
@@ -111,19 +121,18 @@ def _differences(share: Asked, news: Mapping[int, News], allowance: Allowance, c
     return [made.get(at) or Told(at) for at in share.positions]
 
 
-def _news(share: Asked, conversation: Conversation, allowance: Allowance) -> dict[int, News]:
-    """What pages have to learn, by the number they stand at; the room's growing answers are brought up to date."""
-    room = share.room
+def _places_behind(share: Asked, conversation: Conversation) -> set[int]:
+    """The numbers of the slow log at which pages stand that have to learn something."""
     behind = {at.seq for at in share.positions if at.seq != conversation.seq or at.standings is None}
-    if not behind and conversation.seq != room.seq:
+    if not behind and conversation.seq != share.room.seq:
         behind.add(conversation.seq)  # for the room itself: other answers may be being written now
+    return behind
+
+
+def _bring_up_to_date(room: Room, conversation: Conversation, news: Mapping[int, News]) -> None:
     room.seq = conversation.seq
-    news: dict[int, News] = {}
-    for seq in behind:
-        if allowance.covers(news):
-            news[seq] = showing.news(conversation, seq)
-            room.growing = _growing(room, news[seq])
-    return news
+    for item in news.values():
+        room.growing = _growing(room, item)
 
 
 def _growing(room: Room, item: News) -> dict[UUID, GrowingAnswer]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from . import lines
 from .core import TASK
-from .leaves import Code, Heading, Leaf, Paragraph, Table, cells_of
+from .leaves import Code, Heading, Leaf, Paragraph, Table
 from .lines import Undecided
 from .prose import Meter
 from .tree import Element
@@ -200,7 +200,7 @@ class Blocks:
         if isinstance(self.leaf, Paragraph) and stays and is_whole:
             if lines.UNDERLINE.fullmatch(body):
                 return Blocks._underline, body
-            if lines.TABLE_RULE.fullmatch(body) and self.leaf.could_head_table(len(cells_of(body))):
+            if lines.TABLE_RULE.fullmatch(body) and self.leaf.heads_table(body):
                 return Blocks._start_table, body
         if lines.HEADING.match(body):
             return Blocks._start_heading, body

@@ -4,15 +4,16 @@ import html
 import re
 from collections.abc import Iterator
 from functools import cache
-from time import monotonic
+from time import thread_time
 
 from pygments.lexer import Lexer
 from pygments.lexers import get_lexer_by_name
 from pygments.token import STANDARD_TYPES, _TokenType
 
+MOST_COLOURED = 200_000  # characters of one text: 4,000,000 are possible, and would take half a minute
 LONGEST_COLOURED = 20_000
 LONGEST_LINE_COLOURED = 2_000
-SECONDS_TO_COLOUR = 0.25
+SECONDS_TO_COLOUR = 0.5  # of the CPU: on a busy machine a page must look like the one before
 LONGEST_NAME = 30
 
 # Display name: the names models use for it; the first one is the lexer's. A lexer is never guessed.
@@ -85,11 +86,6 @@ _NAMES = {alias: name for name, aliases in _LANGUAGES.items() for alias in alias
 _STRANGE = re.compile(r"[^\w+#.-]+")
 
 
-def figure(language: str, source: str) -> str:
-    """The finished block, coloured if we know the language and the block is not too large."""
-    return f"{opening(language)}<code>{_coloured(language, source)}</code></pre></figure>"
-
-
 def opening(language: str) -> str:
     """Everything before the <code> element; a growing block starts with it as well."""
     caption = f"<figcaption><span>{html.escape(display_name(language))}</span>"
@@ -107,13 +103,25 @@ def is_coloured(language: str, source: str) -> bool:
     return len(source) <= LONGEST_COLOURED and _NAMES.get(language.lower(), "Text") != "Text"
 
 
-def _coloured(language: str, source: str) -> str:
-    if not is_coloured(language, source) or max(map(len, source.split("\n"))) > LONGEST_LINE_COLOURED:
-        return html.escape(source)
-    try:
-        return "".join(_spans(_lexer(_NAMES[language.lower()]), source))
-    except TimeoutError:
-        return html.escape(source)
+class Brush:
+    """Colours the code of one text, so much of it, until one block takes too long."""
+
+    def __init__(self) -> None:
+        self._left = MOST_COLOURED
+
+    def figure(self, language: str, source: str) -> str:
+        """The finished block, coloured if we know the language and the block is not too large."""
+        return f"{opening(language)}<code>{self._coloured(language, source)}</code></pre></figure>"
+
+    def _coloured(self, language: str, source: str) -> str:
+        if not is_coloured(language, source) or max(map(len, source.split("\n"))) > LONGEST_LINE_COLOURED:
+            return html.escape(source)
+        self._left -= len(source)
+        try:
+            return "".join(_spans(_lexer(_NAMES[language.lower()]), source)) if self._left >= 0 else html.escape(source)
+        except TimeoutError:
+            self._left = 0
+            return html.escape(source)
 
 
 @cache
@@ -122,9 +130,9 @@ def _lexer(name: str) -> Lexer:
 
 
 def _spans(lexer: Lexer, source: str) -> Iterator[str]:
-    deadline = monotonic() + SECONDS_TO_COLOUR
+    deadline = thread_time() + SECONDS_TO_COLOUR
     for token, text in lexer.get_tokens(source):
-        if monotonic() > deadline:
+        if thread_time() > deadline:
             raise TimeoutError
         name = _class(token)
         yield f'<span class="{name}">{html.escape(text)}</span>' if name else html.escape(text)

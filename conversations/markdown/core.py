@@ -6,6 +6,7 @@ Both ways of showing a text (whole, and while it grows) come through `safe_html`
 import html
 import re
 from collections.abc import Callable
+from functools import cache
 
 import comrak
 
@@ -27,13 +28,23 @@ _MARKER = r"[ \t]*(?:>|[-+*](?=[ \t])|\d{1,9}[.)](?=[ \t]))"
 _TOO_DEEP = re.compile(rf"^(?:{_MARKER}){{{MOST_LEVELS}}}", re.M)
 _TABLE_RULE = re.compile(r"^(?=[^\n]*-)[ \t>]*[|:-][ \t|:-]*$", re.M)
 MOST_CELLS = 100_000
+
+# Above these, formulas and addresses are plain text. comrak looks for the end of each \( from its start: 30,000 of them
+# cost seconds. It goes one call deeper with every mail address of a paragraph: 40,000 of them overflow the stack, and
+# the process is gone. Brackets at the end of an address cost it the square of its length: 400,000 of them, 14 s.
 MOST_FORMULAS = 2_000
+MOST_MAIL_ADDRESSES = 1_000
+LONGEST_ADDRESS = 4_000
+
+MOST_CONVERTED = 200_000  # characters of all formulas; those after it are shown as they were written
 
 
-def _extensions(*, latex: bool) -> comrak.ExtensionOptions:
+@cache
+def _extensions(*, latex: bool, autolink: bool) -> comrak.ExtensionOptions:
     extensions = comrak.ExtensionOptions()
     extensions.table = extensions.tasklist = extensions.strikethrough = True
-    extensions.autolink = extensions.footnotes = extensions.cjk_friendly_emphasis = True
+    extensions.footnotes = extensions.cjk_friendly_emphasis = True
+    extensions.autolink = autolink
     extensions.math_dollars = extensions.math_latex = latex
     return extensions
 
@@ -44,8 +55,6 @@ def _rendering() -> comrak.RenderOptions:
     return rendering
 
 
-_EXTENSIONS = _extensions(latex=True)
-_EXTENSIONS_WITHOUT_FORMULAS = _extensions(latex=False)
 _PARSING = comrak.ParseOptions()
 _RENDERING = _rendering()
 
@@ -58,8 +67,7 @@ def legible(text: str) -> str:
 
 def safe_html(markdown: str) -> str:
     """Safe HTML of a legible piece of Markdown. May raise what the core raises."""
-    # comrak looks for the end of each \( from its start: 30,000 of them cost seconds.
-    extensions = _EXTENSIONS if markdown.count("\\") < MOST_FORMULAS else _EXTENSIONS_WITHOUT_FORMULAS
+    extensions = _extensions(latex=markdown.count("\\") < MOST_FORMULAS, autolink=_may_have_addresses(markdown))
     raw = comrak.render_markdown(_defused(markdown), extensions, _PARSING, _RENDERING)
     if _BREAK in raw or "%EF%B7%90" in raw:
         raw = _BREAK_IN_HTML.sub("", raw)
@@ -67,20 +75,27 @@ def safe_html(markdown: str) -> str:
     return formulas.put_in(gate.cleaned(rewriting.ours(raw)), rewriting.found)
 
 
+def _may_have_addresses(markdown: str) -> bool:
+    if markdown.count("@") > MOST_MAIL_ADDRESSES:
+        return False
+    return not any(len(it) > LONGEST_ADDRESS and ("://" in it or "www." in it) for it in markdown.split())
+
+
 def _defused(markdown: str) -> str:
     """Raw HTML becomes text before the core sees it; nesting and tables that would explode become text as well."""
     if "<" in markdown:
         markdown = _RAW_TAG.sub("<" + _BREAK, markdown)
     if "|" in markdown:
-        markdown = _TABLE_RULE.sub(lambda rule: _bounded(rule[0], markdown), markdown)
+        rows = markdown.count("\n")
+        markdown = _TABLE_RULE.sub(lambda rule: _bounded(rule[0], rows), markdown)
     if "$$" in markdown or "\\[" in markdown:
         markdown = formulas.on_one_line(markdown)
     return _TOO_DEEP.sub(lambda markers: markers[0] + _BREAK, markdown)
 
 
-def _bounded(rule: str, markdown: str) -> str:
+def _bounded(rule: str, rows: int) -> str:
     # Every row is filled up to the width of its table, so 14 kB can become 40 MB.
-    return _BREAK + rule if rule.count("|") * markdown.count("\n") > MOST_CELLS else rule
+    return _BREAK + rule if rule.count("|") * rows > MOST_CELLS else rule
 
 
 # What comrak writes and we want otherwise. Text and attribute values have no < or > in them: comrak escapes them all.
@@ -107,6 +122,8 @@ class _Rewriting:
     def __init__(self) -> None:
         self.found: list[str] = []
         self._is_in_link = False
+        self._to_convert = MOST_CONVERTED
+        self._brush = code.Brush()
 
     def ours(self, raw: str) -> str:
         """The HTML in our markup, still to go through the gate."""
@@ -122,7 +139,7 @@ class _Rewriting:
         language, source = html.unescape(theirs["language"] or ""), html.unescape(theirs["source"])
         if language == "math":
             return f"<p>{self._place_of(source, display=True)}</p>"
-        return code.figure(language, source.removesuffix("\n"))
+        return self._brush.figure(language, source.removesuffix("\n"))
 
     def _formula(self, theirs: re.Match[str]) -> str:
         source, display = html.unescape(theirs["latex"]), theirs["style"] == "display"
@@ -131,7 +148,9 @@ class _Rewriting:
         return self._place_of(source, display=display)
 
     def _place_of(self, source: str, *, display: bool) -> str:
-        self.found.append(formulas.mathml(source, display))
+        self._to_convert -= len(source)
+        shown = formulas.mathml(source, display) if self._to_convert >= 0 else formulas.source_shown(source)
+        self.found.append(shown)
         return formulas.PLACE.format(len(self.found) - 1)
 
     def _footnote(self, theirs: re.Match[str]) -> str:

@@ -11,6 +11,7 @@ from .tree import Element
 
 LONGEST_HIDDEN = 1_000
 LONGEST_FORMULA_SOURCE = 5_000
+_TABLE = '<div class="table"><table>'
 _CELL = re.compile(r"\\.|\\\Z|\||[^\\|]+", re.S)
 
 
@@ -83,9 +84,10 @@ class Paragraph:
         self._prose.end()
         self._prose.repair()
 
-    def could_head_table(self, columns: int) -> bool:
-        """Whether the last line has as many cells as the rule under it."""
-        return len(cells_of(self._prose.source.rsplit("\n", 1)[-1])) == columns
+    def heads_table(self, rule: str) -> bool:
+        """Whether the last line and the rule under it are the head of a table, for the core too."""
+        header = self._prose.source.rsplit("\n", 1)[-1]
+        return len(cells_of(header)) == len(cells_of(rule)) and _head(self._meter, header, rule).startswith(_TABLE)
 
     def give_up_last_line(self) -> str:
         """End before the last line, which turned out to be the header of a table."""
@@ -195,9 +197,9 @@ class Table:
     def __init__(self, parent: Element, meter: Meter, header: str, rule: str) -> None:
         self._meter = meter
         self._classes = [_alignment(cell) for cell in cells_of(rule)]
-        head, _, _ = meter.block(f"{header}\n{rule}\n").partition("</table></div>")
+        head, _, _ = _head(meter, header, rule).partition("</table></div>")
         self._box = Element('<div class="table"', "</div>")
-        self._table = Element("<table", "</table>", head.removeprefix('<div class="table"><table>'))
+        self._table = Element("<table", "</table>", head.removeprefix(_TABLE))
         self._box.children.append(self._table)
         parent.children.append(self._box)
         self._body: Element | None = None
@@ -274,6 +276,10 @@ class Table:
 def cells_of(row: str) -> list[str]:
     """The cells of a row, or of the rule under the header."""
     return re.split(r"(?<!\\)\|", row.strip().removeprefix("|").removesuffix("|"))
+
+
+def _head(meter: Meter, header: str, rule: str) -> str:
+    return meter.block(f"{header}\n{rule}\n")
 
 
 def _alignment(rule: str) -> str:

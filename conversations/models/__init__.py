@@ -5,5 +5,6 @@ from conversations.models.chunk import Chunk
 from conversations.models.conversation import Conversation
 from conversations.models.generation import Generation
 from conversations.models.message import Message
+from conversations.models.pulse import Pulse
 
-__all__ = ["Attachment", "Chunk", "Conversation", "Generation", "Message"]
+__all__ = ["Attachment", "Chunk", "Conversation", "Generation", "Message", "Pulse"]

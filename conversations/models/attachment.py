@@ -49,7 +49,7 @@ class Attachment(models.Model):
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     conversation = models.ForeignKey("Conversation", models.CASCADE, related_name="attachments")
-    message = models.ForeignKey("Message", models.CASCADE, related_name="attachments")
+    message = models.ForeignKey("Message", models.CASCADE, related_name="attachments", db_index=False)
     position = models.PositiveSmallIntegerField()
     name = models.CharField(max_length=NAME_LIMIT)  # a label; it decides nothing
     media_type = models.CharField(max_length=10, choices=MediaType)

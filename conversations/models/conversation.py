@@ -64,6 +64,9 @@ class Conversation(models.Model):
                 name="conversations_of_a_member",
                 condition=models.Q(deleted_at=None),
             ),
+            models.Index(
+                fields=["deleted_at"], name="conversations_to_sweep", condition=models.Q(deleted_at__isnull=False)
+            ),
         ]
 
     def __str__(self) -> str:

@@ -12,8 +12,20 @@ from django.db import models, transaction
 from django.db.models import Q
 from django.db.models.functions import Now
 
-QUEUED_ANEW = ["state", "stop_requested", "is_fallback", "ended_at", "error_code", "error", "finish_reason"]
+if TYPE_CHECKING:
+    from conversations.models import Conversation
 
+QUEUED_ANEW = [
+    "not_before",
+    "state",
+    "stop_requested",
+    "is_fallback",
+    "ended_at",
+    "error_code",
+    "error",
+    "finish_reason",
+]
+TRIES = ["started_at", "resumed_from", "deaths"]
 
 # Answers of one member, in as many conversations: more than anybody watches. Without an end one member and one slow
 # provider could take all the places of all workers.
@@ -24,6 +36,15 @@ class GenerationQuerySet(models.QuerySet["Generation"]):
     def live(self) -> GenerationQuerySet:
         """Queued or running: something will still be said."""
         return self.filter(state__in=Generation.LIVE)
+
+    def written_in(self, conversations: Iterable[Conversation]) -> dict[uuid.UUID, set[uuid.UUID]]:
+        """The messages that are being written or wait for it, by conversation."""
+        written: dict[uuid.UUID, set[uuid.UUID]] = {conversation.pk: set() for conversation in conversations}
+        for conversation, message in (
+            self.live().filter(conversation__in=written).values_list("conversation", "message")
+        ):
+            written[conversation].add(message)
+        return written
 
     def claim(self, owner: str, limit: int) -> list[Generation]:
         """Take up to `limit` queued generations for a worker, each under a new epoch and a lease.
@@ -43,6 +64,11 @@ class GenerationQuerySet(models.QuerySet["Generation"]):
             held = dict(mine.order_by("pk").select_for_update(no_key=True).values_list("pk", "stop_requested"))
             self.filter(pk__in=held).update(lease_until=Now() + timedelta(seconds=settings.LEASE_SECONDS))
         return held
+
+    def mark_asked(self, generation: Generation) -> bool:
+        """A provider is about to be asked for it, and may be paid. False if it is not this worker's any more."""
+        mine = self.filter(pk=generation.pk, epoch=generation.epoch, state=Generation.State.RUNNING)
+        return mine.update(is_unasked=False) == 1
 
     def abandoned(self) -> GenerationQuerySet:
         """Running, but their worker has not been heard of within its lease, on the database's clock."""
@@ -81,9 +107,18 @@ class Generation(models.Model):
     # The log's events up to here stand in the message already. An answer that is continued goes on counting.
     folded_seq = models.PositiveIntegerField(default=0)
 
+    # How it goes on by itself. Each has a default in the database: workers of the version before this may still run.
+    is_unasked = models.BooleanField(
+        default=False, db_default=False, help_text="since it was claimed, no provider was asked who did not refuse"
+    )
+    resumed_from = models.PositiveIntegerField(
+        null=True, blank=True, help_text="the end of its log when it last went on after an interruption"
+    )
+    deaths = models.PositiveSmallIntegerField(default=0, db_default=0, help_text="workers that were lost with it")
+
     # How it went.
     created_at = models.DateTimeField(db_default=Now())
-    started_at = models.DateTimeField(null=True)
+    started_at = models.DateTimeField(null=True)  # when it was first claimed; its hour runs from here
     first_text_at = models.DateTimeField(null=True)
     ended_at = models.DateTimeField(null=True)
     provider = models.CharField(max_length=40, blank=True)
@@ -99,6 +134,7 @@ class Generation(models.Model):
 
     objects: ClassVar[GenerationQuerySet] = GenerationQuerySet.as_manager()  # type: ignore[assignment]  # a Manager, to the stubs
 
+    age: timedelta  # since its first claim, as of this one; set by `claim`, on the database's clock
     if TYPE_CHECKING:
         conversation_id: uuid.UUID
         message_id: uuid.UUID
@@ -108,7 +144,8 @@ class Generation(models.Model):
     class Meta:
         indexes = [
             models.Index(fields=["not_before", "created_at"], name="generations_to_claim", condition=Q(state="queued")),
-            models.Index(fields=["lease_until"], name="generations_running", condition=Q(state="running")),
+            models.Index(fields=["created_at"], name="generations_by_time"),
+            models.Index(fields=["member", "created_at"], name="generations_of_a_member"),
             models.Index(
                 fields=["conversation"], name="generations_live", condition=Q(state__in=("queued", "running"))
             ),
@@ -138,13 +175,30 @@ class Generation(models.Model):
         """It came to its own end; otherwise it can be continued, if it has any words."""
         return self.state == self.State.DONE and self.finish_reason != "length"
 
+    @property
+    def is_resumed(self) -> bool:
+        """It was interrupted, and goes on or went on by itself from the words that were stored."""
+        return self.resumed_from is not None
+
     def queue_again(self) -> None:
-        """Let a worker go on with it. Saves."""
+        """Let a worker go on with it, because a member said so. Saves."""
+        self.started_at = self.resumed_from = None
+        self.deaths = 0
+        self._queue("route", "routed_because", "member")
+
+    def hand_on(self, *changed: str) -> None:
+        """Let the next worker go on with it, under another epoch: whoever still writes is refused. Saves."""
+        self.epoch += 1
+        self.lease_until = None
+        self._queue("epoch", "lease_until", "folded_seq", *changed)
+
+    def _queue(self, *changed: str) -> None:
         self.state = self.State.QUEUED
+        self.not_before = Now()  # from when it waits
         self.stop_requested = self.is_fallback = False
         self.ended_at = None
         self.error_code = self.error = self.finish_reason = ""
-        self.save(update_fields=[*QUEUED_ANEW, "route", "routed_because", "member"])
+        self.save(update_fields=[*QUEUED_ANEW, *TRIES, *changed])
 
     def lock(self) -> None:
         """Lock the row and read it anew. The conversation's lock comes first.
@@ -158,32 +212,31 @@ class Generation(models.Model):
 
 
 # Each member's place in the line: what is running for them, and what they asked before. Ranked first and locked then:
-# PostgreSQL locks no rows of a query that ranks.
+# PostgreSQL locks no rows of a query that ranks. Ranked in one pass: its statistics say that nothing is queued, so a
+# join would be done row by row, for a thousand in the queue a thousand times. By epoch, which every claim steps: asked
+# for its state once more, the planner would take it for rare and nest the loops again.
 _CLAIM = """
-    WITH busy AS (
-        SELECT member_id, count(*) AS answers FROM conversations_generation WHERE state = 'running' GROUP BY member_id
+    WITH ranked AS (
+        SELECT id, epoch, member_id, state, created_at, not_before,
+               row_number() OVER (PARTITION BY conversation_id ORDER BY state = 'queued', created_at, id) AS turn,
+               count(*) FILTER (WHERE state = 'running') OVER (PARTITION BY member_id) AS answers
+          FROM conversations_generation WHERE state IN ('queued', 'running')
     ), line AS (
-        SELECT q.id, coalesce(busy.answers, 0)
-                     + row_number() OVER (PARTITION BY q.member_id ORDER BY q.created_at, q.id) AS place
-          FROM conversations_generation AS q LEFT JOIN busy ON busy.member_id = q.member_id
-         WHERE q.state = 'queued' AND q.not_before <= now()
-           AND NOT EXISTS (
-               SELECT 1 FROM conversations_generation AS other
-                WHERE other.conversation_id = q.conversation_id
-                  AND (other.state = 'running'
-                       OR (other.state = 'queued' AND (other.created_at, other.id) < (q.created_at, q.id))))
+        SELECT id, epoch, created_at,
+               answers + row_number() OVER (PARTITION BY member_id ORDER BY created_at, id) AS place
+          FROM ranked WHERE state = 'queued' AND turn = 1 AND not_before <= now()
     )
     UPDATE conversations_generation AS g
-       SET state = 'running', epoch = epoch + 1, owner = %(owner)s, started_at = now(),
-           lease_until = now() + make_interval(secs => %(lease)s)
+       SET state = 'running', epoch = g.epoch + 1, owner = %(owner)s, is_unasked = true,
+           started_at = coalesce(started_at, now()), lease_until = now() + make_interval(secs => %(lease)s)
       FROM (
             SELECT q.id
-              FROM conversations_generation AS q JOIN line ON line.id = q.id
-             WHERE q.state = 'queued' AND line.place <= %(most)s
-             ORDER BY line.place, q.created_at
+              FROM line JOIN conversations_generation AS q ON q.id = line.id AND q.epoch = line.epoch
+             WHERE line.place <= %(most)s
+             ORDER BY line.place, line.created_at
              LIMIT %(limit)s
                FOR UPDATE OF q SKIP LOCKED
            ) AS claimable
      WHERE g.id = claimable.id
- RETURNING g.*
+ RETURNING g.*, now() - g.started_at AS age
 """

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from uuid import UUID, uuid4
 
@@ -71,7 +71,7 @@ def _posted(
     except (NoRouteError, UnfitImageError) as error:
         form.add_error(None, error.sentence)
         return _refused(request, conversation, form, editing, status=422)
-    return _asked(request, conversation, question, was_editing=editing is not None)
+    return _asked(request, conversation, question, form.routes, was_editing=editing is not None)
 
 
 def _images(request: MemberRequest, editing: Message | None) -> list[Attachment]:
@@ -90,7 +90,12 @@ def _reset(request: MemberRequest, conversation: Conversation | None, editing: M
 
 
 def _asked(
-    request: MemberRequest, conversation: Conversation | None, question: Message, *, was_editing: bool
+    request: MemberRequest,
+    conversation: Conversation | None,
+    question: Message,
+    routes: Sequence[Route],
+    *,
+    was_editing: bool,
 ) -> HttpResponse:
     """The question is posted: a fresh composer, and for a new conversation its page in place of the empty one."""
     shown = question.conversation
@@ -98,12 +103,14 @@ def _asked(
         return HttpResponseRedirect(f"{shown.get_absolute_url()}#{question.dom_id}", status=303)
     if conversation is None:
         shown = Conversation.objects.get(pk=shown.pk)
-        response = render(request, "conversations/replies.html#started", chat(shown, fresh_question(shown)))
+        response = render(
+            request, "conversations/replies.html#started", chat(shown, fresh_question(shown, routes=routes))
+        )
         response["HX-Push-Url"] = shown.get_absolute_url()
         return response
     if was_editing:
         shown = Conversation.objects.get(pk=shown.pk)
-        return _composer(request, shown, fresh_question(shown))
+        return _composer(request, shown, fresh_question(shown, routes=routes))
     # All else stays as it stands in the page.
     fresh = QuestionForm(routes=(), initial={"key": uuid4()})
     return render(request, "conversations/replies.html#key_and_refusal", {"form": fresh})

@@ -72,7 +72,8 @@ def parameters(request: MemberRequest) -> HttpResponse:
 def news(request: MemberRequest, conversation_id: UUID) -> HttpResponse:
     """What a page whose socket is blocked asks every two seconds; 204 when there is nothing."""
     found = conversation_of(request, conversation_id)
-    told = showing.news(found, _seq(request))
+    since = _seq(request)
+    told = showing.news({found: [since]})[found.pk][since]
     if told.is_nothing:
         return HttpResponse(status=204)
     return HttpResponse(showing.frame(told, showing.growing_answers(told.messages)))

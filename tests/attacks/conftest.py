@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
+from pytest_django import Settings
 
+from tests.attacks.routes import World, build_world
 from tests.conversations.conftest import (  # noqa: F401  # fixtures work by being here
     alice,
     browser_of_alice,
@@ -35,3 +37,10 @@ def server(_served: Web) -> Iterator[Web]:
     yield _served
     assert "Traceback" not in _served.said[before:], _served.said[before:]
     assert _served.program.process.poll() is None
+
+
+@pytest.fixture
+def world(db: None, settings: Settings) -> World:
+    """Somebody of each kind, and something of each kind to ask for; undone when the test is over."""
+    settings.CAN_MAIL = True
+    return build_world()

@@ -6,23 +6,43 @@ import socket
 import time
 from contextlib import ExitStack, suppress
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 from django.conf import settings
 from django.contrib.sessions.models import Session
 from django.test import Client
+from websockets.exceptions import ConnectionClosed
 
+from accounts.models import User
+from catalog.models import Route
+from conversations import asking
+from conversations.consumers import OPENS
 from conversations.feed import Feed, Reader
 from conversations.feed.admission import Admission
 from conversations.feed.feed import MOST_SOCKETS, SIGNED_OUT, TOO_MANY, TOO_SLOW
 from conversations.feed.reader import NOWHERE
-from conversations.models import Chunk, Conversation
-from tests.chatsite.processes import until
+from conversations.models import Chunk, Conversation, Message
 from tests.conversations.replaying import Writer
 from tests.conversations.test_feed_flow import admission  # noqa: F401  # a fixture, it works by being here
 from tests.conversations.test_socket import closed, opened
 from tests.serving import Web
 from tests.workers import eventually
+
+HTMX = {"HX-Request": "true"}
+
+
+@pytest.fixture
+def browser_of_charlie(charlie: User) -> Client:
+    browser = Client()
+    browser.force_login(charlie)
+    return browser
+
+
+@pytest.fixture
+def of_charlie(charlie: User, route: Route) -> Message:
+    """A question of Charlie's own."""
+    return asking.start(charlie, "My own question", uuid4(), route)
 
 
 def test_a_page_is_given_more_at_once_than_it_may_say(
@@ -67,26 +87,76 @@ async def test_a_socket_that_never_says_where_it_stands_is_closed(
     assert codes == [TOO_SLOW]
 
 
-def test_one_member_opens_no_more_sockets_than_anybody_looks_at(
+def test_of_too_many_sockets_of_one_member_the_oldest_are_closed(
     server: Web, browser_of_alice: Client, conversation: Conversation
 ) -> None:
+    """WS8: the newest tab is the one that somebody looks at; what is closed goes on by asking every two seconds."""
+    more = 10
     with ExitStack() as open_ones:
-        sockets = [
-            open_ones.enter_context(opened(server, conversation.pk, browser_of_alice)) for _ in range(MOST_SOCKETS)
-        ]
-        with opened(server, conversation.pk, browser_of_alice) as one_too_many:
-            assert closed(one_too_many) == TOO_MANY
-        sockets[0].send('{"seq": 0}')
-        assert "messages" in str(sockets[0].recv(5))
-        sockets[1].close()
+        sockets = []
+        for _ in range(MOST_SOCKETS + more):
+            sockets.append(open_ones.enter_context(opened(server, conversation.pk, browser_of_alice)))
+            sockets[-1].send('{"seq": 0}')
+            assert "messages" in str(sockets[-1].recv(5))  # it was let in before the next one knocks
+        assert [closed(it) for it in sockets[:more]] == [TOO_MANY] * more
+        for it in (sockets[more], sockets[-1]):
+            with pytest.raises(TimeoutError):
+                closed(it, 0.2)
 
-        def has_room_again() -> bool:
-            with opened(server, conversation.pk, browser_of_alice) as another:
-                with suppress(TimeoutError):
-                    return closed(another, 0.2) != TOO_MANY
-                return True
 
-        until(has_room_again, "room for another", 5)
+def test_who_opens_sockets_without_end_is_told_to_stop_and_nobody_else_is(
+    server: Web, browser_of_alice: Client, browser_of_charlie: Client, conversation: Conversation, of_charlie: Message
+) -> None:
+    """WS8: each one costs us a look into the database before it is anybody's."""
+    codes = []
+    with ExitStack() as open_ones:
+        late = [
+            open_ones.enter_context(opened(server, conversation.pk, browser_of_alice))
+            for _ in range(OPENS["burst"] + 30)
+        ][-20:]
+        for it in late:
+            with suppress(TimeoutError):  # two of them a second are let in
+                codes.append(closed(it, 1))
+    assert TOO_MANY in codes
+    with opened(server, of_charlie.conversation_id, browser_of_charlie) as calm:
+        calm.send('{"seq": 0}')
+        assert "messages" in str(calm.recv(5))
+
+
+def test_a_socket_that_floods_us_is_closed_and_the_others_read_on(
+    server: Web, browser_of_alice: Client, conversation: Conversation
+) -> None:
+    """WS8: as fast as the connection takes it, not a thousand a second."""
+    [writer] = Writer.claim([(Chunk.Kind.TEXT, f"word{number}. ") for number in range(10)])
+    with (
+        opened(server, conversation.pk, browser_of_alice) as calm,
+        opened(server, conversation.pk, browser_of_alice) as noisy,
+    ):
+        calm.send('{"seq": 0}')
+        noisy.send('{"seq": 0}')
+        with suppress(ConnectionClosed):
+            for _ in range(100_000):
+                noisy.send("1")
+        assert closed(noisy) == TOO_MANY
+        while writer.write():
+            pass
+        words = ""
+        while "word9." not in words:
+            words += str(calm.recv(5))
+            calm.send("1")
+
+
+@pytest.mark.parametrize("headers", [{}, HTMX], ids=["without script", "with script"])
+def test_no_request_takes_the_name_of_a_socket(
+    browser_of_charlie: Client, conversation: Conversation, of_charlie: Message, headers: dict[str, str]
+) -> None:
+    """WS6: what is said goes to whoever may read the conversation; nobody names a socket to be told."""
+    named = {name: str(conversation.pk) for name in ("sid", "session_id", "socket_id", "channel", "connection_id")}
+    form = {"text": "Hello", "key": str(uuid4()), **named}
+    before = Message.objects.filter(conversation=conversation).count()
+    browser_of_charlie.post(f"/c/{of_charlie.conversation_id}/ask/", form, headers=headers)
+    assert Message.objects.filter(conversation=conversation).count() == before
+    assert Message.objects.filter(conversation=of_charlie.conversation_id).count() == 4
 
 
 def test_who_acknowledges_without_reading_is_hung_up_on(
@@ -101,7 +171,8 @@ def test_who_acknowledges_without_reading_is_hung_up_on(
         upgrade(liar, server, conversation, browser_of_alice)
         liar.sendall(masked(b'{"seq": 0}'))
         with pytest.raises(OSError):
-            while writer.write():
+            deadline = time.monotonic() + 60  # a busy machine is still giving what was written long ago
+            while writer.write() or time.monotonic() < deadline:
                 time.sleep(0.05)
                 liar.sendall(masked(b"1") * 4)
     assert resident(server) - before < 40_000

@@ -43,7 +43,7 @@ def test_auto_is_offered_once_it_has_a_choice(a_model: LanguageModel) -> None:
     assert Route.objects.offered() == [plain, otherwise]
     code = route(a_model, "code", auto=Route.Auto.CODE)
     assert Route.objects.offered() == [auto, plain, otherwise, code]
-    assert Route.objects.choosable() == [plain, otherwise, code]
+    assert auto.choosable == Route.objects.offered()[0].choosable == [plain, otherwise, code]
 
 
 @pytest.mark.parametrize(
@@ -117,5 +117,5 @@ def test_all_routes_are_read_in_a_handful_of_queries(
 ) -> None:
     for number in range(20):
         route(a_model, f"route{number}")
-    with django_assert_num_queries(4):
+    with django_assert_num_queries(2):
         assert len(Route.objects.offered()) == 20

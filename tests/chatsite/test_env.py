@@ -205,3 +205,18 @@ def test_every_api_key_of_the_environment_can_be_named_and_nothing_else(monkeypa
     found = env.api_keys()
     assert found["SOMEBODYS_API_KEY"] == "sk-1"
     assert all(name.endswith("_API_KEY") and name.isupper() for name in found)
+
+
+@pytest.mark.parametrize("word", ["short", "with a space " * 4, "ü" * 40])
+def test_a_token_that_could_be_guessed_or_not_be_sent_is_refused(word: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("METRICS_TOKEN", word)
+    with pytest.raises(ImproperlyConfigured, match="METRICS_TOKEN must have 32 characters or more, of ASCII"):
+        env.token("METRICS_TOKEN")
+
+
+def test_a_process_is_named_by_its_command(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "argv", ["/app/manage.py", "worker", "--verbosity", "2"])
+    assert env.process() == "worker"
+    for other in (["manage.py"], ["manage.py", "--help"], ["/usr/bin/pytest", "web"]):
+        monkeypatch.setattr(sys, "argv", other)
+        assert env.process() == "python"

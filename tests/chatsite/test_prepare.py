@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import io
 
+import psycopg
 import pytest
 from django.core.management import CommandError, call_command
+from django.db import connection
 from django.test import Client
 
 from accounts.models import User
+from chatsite.management.commands import prepare
 
 pytestmark = pytest.mark.django_db
 
@@ -35,6 +38,22 @@ def test_where_somebody_has_signed_in_it_says_nothing(alice_signed_in: User) -> 
     call_command("prepare", stdout=said)
     assert said.getvalue() == ""
     assert User.objects.get() == alice_signed_in
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_table_that_is_in_use_is_waited_for_without_keeping_others_from_it(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(prepare, "TRIES", 2)
+    call_command("migrate", "conversations", "0003", verbosity=0)
+    with psycopg.connect(database_url) as reader:
+        reader.execute("SELECT count(*) FROM conversations_generation")  # a long report, or a backup
+        with pytest.raises(CommandError, match="in use all the time: see who holds it in pg_stat_activity"):
+            call_command("prepare")
+    call_command("prepare", stdout=io.StringIO())
+    with connection.cursor() as cursor:
+        cursor.execute("SHOW lock_timeout")
+        assert cursor.fetchone() == ("0",)
 
 
 def test_an_address_that_is_none_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:

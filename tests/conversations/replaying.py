@@ -39,6 +39,7 @@ class Writer:
 
     def write(self, count: int = 1) -> bool:
         """One flush of so many events. False when there is nothing left, or the log refuses: the answer is over."""
+        Generation.objects.mark_asked(self.generation)
         flush = []
         for kind, text in self.pieces[:count]:
             self.seq += 1
@@ -52,6 +53,11 @@ class Writer:
         if self.generation.stop_requested:
             state = Generation.State.STOPPED
         return ending.end(self.generation, ending.Outcome(state), may=lambda row: row.epoch == epoch)
+
+    def leave(self) -> bool:
+        """Its worker goes: the next one goes on with it, the first time, and otherwise it is interrupted."""
+        epoch = self.generation.epoch
+        return ending.end(self.generation, ending.HANDED_BACK, may=lambda row: row.epoch == epoch)
 
 
 def load(client: Client, conversation: Conversation) -> Page:

@@ -10,6 +10,7 @@ import psycopg
 import pytest
 from asgiref.sync import sync_to_async
 
+from catalog.models import LanguageModel
 from conversations import asking, events, naming
 from conversations.answering import STOPPED, Answer
 from conversations.crossing import Crossing
@@ -57,6 +58,7 @@ async def test_of_one_that_failed_before_the_pause_in_which_it_was_stopped(
 
 @pytest.mark.parametrize("script", [SPEECHLESS, HALF], ids=["before the headers", "in the middle"])
 async def test_of_one_whose_worker_went(upstream: Upstream, generation: Generation, script: Script) -> None:
+    await LanguageModel.objects.aupdate(continues=False)
     upstream.play(script)
     async with working() as (worker,):
         await upstream.requested()

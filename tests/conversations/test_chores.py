@@ -11,7 +11,7 @@ from accounts.models import User
 from catalog.models import Route
 from conversations import asking, chores, ending, events
 from conversations.events import Event
-from conversations.models import Chunk, Conversation, Generation, Message
+from conversations.models import Chunk, Conversation, Generation, Message, Pulse
 from usage import spending
 from usage.models import Call
 
@@ -75,3 +75,13 @@ def test_a_deleted_conversation_stays_while_its_worker_still_writes(
     end(generation)
     chores.sweep()
     assert not Conversation.objects.exists()
+
+
+def test_the_pulse_of_a_worker_that_died_goes_after_a_day(transactional_db: None) -> None:
+    for name in ("dead", "just died", "alive"):
+        Pulse.objects.beat(name)
+    Pulse.objects.filter(name="dead").update(seen_at=Now() - timedelta(hours=25))
+    Pulse.objects.filter(name="just died").update(seen_at=Now() - timedelta(hours=1))
+    chores.sweep()
+    assert set(Pulse.objects.values_list("name", flat=True)) == {"just died", "alive"}
+    assert Pulse.objects.alive().get().name == "alive"

@@ -7,6 +7,7 @@ from datetime import timedelta
 import pytest
 from django.db.models.functions import Now
 
+from catalog.models import LanguageModel
 from conversations import asking, ending, events
 from conversations.ending import Outcome
 from conversations.events import Event
@@ -18,6 +19,7 @@ State = Generation.State
 @pytest.fixture
 def running(generation: Generation) -> Generation:
     (claimed,) = Generation.objects.claim("a worker", 1)
+    Generation.objects.mark_asked(claimed)
     events.append(
         [
             Event(claimed.pk, 1, 1, Chunk.Kind.REASONING, "Let me "),
@@ -78,6 +80,7 @@ def test_the_question_whether_it_may_is_asked_of_the_row_as_it_is_now(running: G
 def test_the_reaper_ends_what_its_worker_abandoned_and_keeps_the_text(
     running: Generation, stop: bool, state: str, error: str
 ) -> None:
+    LanguageModel.objects.update(continues=False)
     if stop:
         asking.stop(running.conversation)
     assert ending.reap() == 0  # its lease still runs

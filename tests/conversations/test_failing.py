@@ -97,7 +97,7 @@ def route_of(name: str, upstream: Upstream) -> Route:
     provider = Provider.objects.create(
         name=slugify(name), dialect="deepseek", base_url=upstream.base_url, key_setting="DEEPSEEK_API_KEY"
     )
-    model = LanguageModel.objects.create(provider=provider, name="deepseek-flash", thinks=True)
+    model = LanguageModel.objects.create(provider=provider, name="deepseek-flash", thinks=True, continues=False)
     return Route.objects.through(model, name=slugify(name), label=name)
 
 
@@ -165,6 +165,8 @@ async def test_a_refused_request_is_sent_again_when_the_provider_says(
 async def test_an_answer_that_was_cut_after_its_first_word_is_not_asked_for_again(
     upstream: Upstream, generation: Generation
 ) -> None:
+    """From its beginning, that is; where it can go on from its end, it does."""
+    await LanguageModel.objects.aupdate(continues=False)
     upstream.play(SAID.cut(), Script.text("Another answer"))
     async with working():
         await has_ended(generation)

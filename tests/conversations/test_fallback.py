@@ -108,6 +108,7 @@ async def test_what_all_would_refuse_is_not_passed_on(
 async def test_after_the_first_word_nobody_else_goes_on(
     upstream: Upstream, second: Upstream, generation: Generation, said: Script
 ) -> None:
+    await LanguageModel.objects.aupdate(continues=False)
     upstream.play(said.cut())
     async with working():
         state, text = await ended(generation)

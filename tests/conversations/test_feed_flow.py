@@ -18,6 +18,7 @@ from django.test.signals import template_rendered
 from django.test.utils import CaptureQueriesContext
 
 from accounts.models import User
+from accounts.sessions import digest
 from catalog.models import Route
 from conversations import asking
 from conversations.feed import Feed, Reader
@@ -83,7 +84,7 @@ class Socket:
 
 @pytest.fixture
 def admission(alice: User, browser_of_alice: Client) -> Admission:
-    return Admission(alice.pk, browser_of_alice.session.session_key or "", alice.get_session_auth_hash())
+    return Admission(alice.pk, digest(browser_of_alice.session.session_key or ""), alice.get_session_auth_hash())
 
 
 @asynccontextmanager
@@ -392,7 +393,7 @@ async def test_who_is_signed_out_or_deactivated_is_closed_within_two_seconds(des
     def other_session() -> Admission:
         client = Client()
         client.force_login(alice)
-        return Admission(alice.pk, client.session.session_key or "", alice.get_session_auth_hash())
+        return Admission(alice.pk, digest(client.session.session_key or ""), alice.get_session_auth_hash())
 
     gone = await sync_to_async(other_session)()
     async with feeding() as feed:

@@ -115,6 +115,10 @@ class House:
         if self.writers:
             self.writers.pop().end(self.chance.choice((Generation.State.FAILED, Generation.State.INTERRUPTED)))
 
+    def leave(self) -> None:
+        if self.writers:
+            self.writers.pop().leave()
+
     def name(self) -> None:
         naming.give_title(self.conversation.pk, f"Title <{self.chance.randint(1, 99)}> & more")
 
@@ -212,6 +216,7 @@ STEPS: dict[str, tuple[Callable[[House], None], int]] = {
     "move": (House.move, 4),
     "end": (House.end, 4),
     "fail": (House.fail, 3),
+    "leave": (House.leave, 6),
     "name": (House.name, 1),
     "ask": (House.ask, 3),
     "edit": (House.edit, 2),
@@ -272,6 +277,37 @@ def test_a_reader_cut_off_at_any_event_ends_with_the_page_that_a_reload_gives(
     fresh = load(browser_of_alice, conversation)
     for follower in [always, *cut_off]:
         assert_same(follower.page, fresh)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_reader_cut_off_at_any_event_of_an_answer_that_goes_on_ends_with_the_page_that_a_reload_gives(
+    alice: User, route: Route, browser_of_alice: Client, seed: int
+) -> None:
+    """Its worker goes in the middle. Some follow, one at each event is cut off, and nobody is told of an end."""
+    chance = random.Random(seed)
+    conversation = asking.start(alice, "First?", uuid4(), route).conversation
+    process, always = WebProcess(conversation), Follower(load(browser_of_alice, conversation))
+    always.connect()
+    pieces = script(chance, blocks=7, longest=30)
+    half = len(pieces) // 2
+    cut_off: list[Follower] = []
+    for part, leave in ((pieces[:half], Writer.leave), (pieces[half:], Writer.end)):
+        [writer] = Writer.claim(part)
+        while writer.write():
+            joins = Follower(load(browser_of_alice, conversation))
+            joins.connect()
+            process.serve([always, joins], hinted=chance.random() < 0.5)
+            assert_shows_a_prefix(always.page)
+            joins.disconnect()
+            cut_off.append(joins)
+        assert leave(writer)
+    for follower in cut_off:
+        follower.connect()
+    process.catch_up([always, *cut_off])
+    fresh = load(browser_of_alice, conversation)
+    for follower in [always, *cut_off]:
+        assert_same(follower.page, fresh)
+    assert 'data-state="interrupted"' not in "".join(frame for it in [always, *cut_off] for frame in it.frames)
 
 
 @pytest.mark.parametrize("seed", range(3))

@@ -234,7 +234,7 @@ def test_many_reapers_end_each_abandoned_answer_once(alice: User, route: Route) 
     for number in range(6):
         asking.start(alice, f"Question {number}", uuid4(), route)
     Generation.objects.claim("a dead worker", 10)
-    Generation.objects.update(lease_until="2026-01-01T00:00Z")
+    Generation.objects.update(lease_until="2026-01-01T00:00Z", is_unasked=False)
     assert sum(at_once(6, lambda _: ending.reap())) == 6
     assert set(Generation.objects.values_list("state", "epoch")) == {("interrupted", 2)}
 

@@ -23,6 +23,7 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import ClientConnection, connect
 
 from accounts.models import User
+from accounts.sessions import digest
 from conversations import asking
 from conversations.models import Chunk, Conversation
 from tests.chatsite.processes import until
@@ -135,7 +136,7 @@ def test_a_visitor_who_is_not_signed_in_is_accepted_and_then_told(server: Web, c
 def test_a_session_that_is_none_any_more_is_told_the_same(
     server: Web, conversation: Conversation, alice: User, browser_of_alice: Client, spoiled: str
 ) -> None:
-    session = Session.objects.filter(session_key=browser_of_alice.session.session_key)
+    session = Session.objects.filter(session_key=digest(browser_of_alice.session.session_key or ""))
     match spoiled:
         case "expired":
             session.update(expire_date=timezone.now() - timedelta(seconds=1))
@@ -329,10 +330,10 @@ def test_a_message_beyond_64_kB_ends_the_socket(
 def test_acknowledging_what_was_never_given_gains_nothing(
     server: Web, tab: Callable[[], Tab], conversation: Conversation, writer: Writer
 ) -> None:
-    """A thousand messages a second on one socket: others read on, and pages are answered."""
+    """As many at once as a socket may say without being closed: others read on, and pages are answered."""
     noisy, calm = tab(), tab()
     for number in range(10):
-        for _ in range(300):
+        for _ in range(80):
             noisy.socket.send("1")
         writer.write()
         calm.until_shown(f"word{number}.", 2)
@@ -467,7 +468,7 @@ def test_a_socket_whose_right_has_ended_is_closed_within_two_seconds(
         case "signing out":
             cookie = browser_of_alice.cookies[settings.SESSION_COOKIE_NAME].value
             browser_of_alice.logout()
-            assert not Session.objects.filter(session_key=cookie).exists()
+            assert not Session.objects.filter(session_key=digest(cookie)).exists()
         case "an expired session":
             Session.objects.update(expire_date=timezone.now() - timedelta(seconds=1))
         case "deactivation":

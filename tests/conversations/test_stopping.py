@@ -245,3 +245,22 @@ async def test_deleting_hangs_up_too(
         assert await request.closed() - pressed < AT_ONCE
         await has_ended(generation)
     assert generation.state == "stopped"
+
+
+async def test_a_deactivated_member_is_answered_no_more(
+    upstream: Upstream, generation: Generation, conversation: Conversation, alice: User, route: Route
+) -> None:
+    """What runs is hung up on at once, what waits does not begin; the words that were said stay."""
+    upstream.play(Script().role().text_delta("One").stall())
+    async with working():
+        request = await upstream.requested()
+        await eventually(lambda: "One" in _log_of(generation), "a word")
+        waiting = await sync_to_async(asking.ask)(conversation, alice, "And then?", uuid4(), route)
+        alice.is_active = False
+        pressed = time.monotonic()
+        await alice.asave(update_fields=["is_active"])
+        assert await request.closed() - pressed < AT_ONCE
+        await has_ended(generation)
+    assert (generation.state, await said(generation)) == ("stopped", ("One", ""))
+    second = await Generation.objects.aget(message__parent=waiting)
+    assert (second.state, len(upstream.requests)) == ("stopped", 1)

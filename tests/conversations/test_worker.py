@@ -13,7 +13,7 @@ from django.db import connection
 from pytest_django import Settings
 
 from accounts.models import User
-from catalog.models import Route
+from catalog.models import LanguageModel, Route
 from conversations import asking, ending, events
 from conversations.events import Event
 from conversations.models import Chunk, Conversation, Generation, Message
@@ -134,6 +134,8 @@ async def test_a_worker_that_is_told_to_go_claims_nothing_more_and_finishes_what
 async def test_a_worker_that_is_told_twice_ends_its_answers_at_once_with_their_text(
     upstream: Upstream, generation: Generation
 ) -> None:
+    """Those that cannot go on elsewhere."""
+    await LanguageModel.objects.aupdate(continues=False)
     gate = Gate()
     upstream.play(Script().role().text_delta("Half ").gate(gate).text_delta("and whole").finish().done())
     worker = Worker()
@@ -169,6 +171,7 @@ async def test_after_its_grace_a_worker_ends_what_is_left(
     upstream: Upstream, generation: Generation, settings: Settings
 ) -> None:
     settings.GRACE_SECONDS = 0.3
+    await LanguageModel.objects.aupdate(continues=False)
     upstream.play(Script().role().text_delta("Half ").stall())
     worker = Worker()
     running = asyncio.create_task(worker.run())
@@ -209,7 +212,9 @@ async def test_an_abandoned_answer_is_ended_with_its_text_by_the_next_worker(
     conversation: Conversation, generation: Generation, settings: Settings, stop: bool, state: str
 ) -> None:
     settings.LEASE_SECONDS, settings.REAPER_SECONDS = 0.3, 0.1
-    await sync_to_async(Generation.objects.claim)("a dead worker", 1)
+    await LanguageModel.objects.aupdate(continues=False)
+    (claimed,) = await sync_to_async(Generation.objects.claim)("a dead worker", 1)
+    await sync_to_async(Generation.objects.mark_asked)(claimed)
     await sync_to_async(events.append)([Event(generation.pk, 1, 1, Chunk.Kind.TEXT, "Half an ans")])
     if stop:
         await sync_to_async(asking.stop)(conversation)

@@ -12,11 +12,12 @@ import psycopg
 import pytest
 
 from accounts.models import User
-from catalog.models import Route
+from catalog.models import LanguageModel, Route
 from conversations import asking
+from conversations.crashing import POINTS
 from conversations.models import Chunk, Conversation, Generation, Message
 from tests.chatsite.processes import mentioning
-from tests.upstream import Gate, Script, Upstream
+from tests.upstream import Gate, Recorded, Script, Upstream
 from tests.workers import (
     HASTY,
     wait_for_end,
@@ -24,6 +25,7 @@ from tests.workers import (
     wait_until,
     worker_process,
 )
+from usage.models import Call
 
 GIVEN_UP = float(HASTY["LEASE_SECONDS"]) + float(HASTY["REAPER_SECONDS"])
 
@@ -59,9 +61,102 @@ def claimed(generation: Generation) -> str:
     return wait_until(look, "a worker claims it")
 
 
+STORY = [f"{n} " for n in range(500)]
+BEGINNING = Script().role().tokens(STORY[:200], 400).stall()
+
+
+def telling(request: Recorded) -> Script:
+    """The story from where it was broken off: a word too few or too many in between would show."""
+    last = request.messages[-1]
+    begun = last["content"] if last["role"] == "assistant" else ""
+    return Script().role().tokens(STORY[len(begun.split()) :], 400).finish().done()
+
+
+def test_a_killed_workers_answer_goes_on_with_another_and_every_word_is_there_once(
+    environment: dict[str, str], tmp_path: Path, upstream: Upstream, generation: Generation
+) -> None:
+    Conversation.objects.update(named_by="member")
+    upstream.play(BEGINNING)
+    upstream.answer_with(telling)
+    with worker_process(environment, tmp_path) as first:
+        wait_until(lambda: len(chunks(generation)) > 5, "some words")
+        with worker_process(environment, tmp_path) as second:
+            assert f":{first.process.pid}:" in claimed(generation)
+            first.send(signal.SIGKILL)
+            before = "".join(chunks(generation))
+            wait_for_end(generation)
+            assert f":{second.process.pid}:" in generation.owner
+    assert (generation.state, text_of(generation)) == ("done", "".join(STORY))
+    assert text_of(generation).startswith(before)
+    assert "".join(chunks(generation)) == "".join(STORY)
+    assert len(upstream.requests) == Call.objects.count() == 2
+
+
+def test_a_worker_that_is_told_twice_hands_its_answer_to_the_other_at_once(
+    environment: dict[str, str], tmp_path: Path, upstream: Upstream, generation: Generation
+) -> None:
+    Conversation.objects.update(named_by="member")
+    upstream.play(BEGINNING)
+    upstream.answer_with(telling)
+    unhurried = {"LEASE_SECONDS": "600"}  # nobody can wait for that
+    with worker_process(environment, tmp_path, **unhurried) as first:
+        wait_until(lambda: len(chunks(generation)) > 5, "some words")
+        with worker_process(environment, tmp_path, **unhurried):
+            first.send(signal.SIGTERM)
+            first.wait_to_say("claims nothing more")
+            first.send(signal.SIGTERM)
+            wait_for_end(generation)
+            assert first.wait(10) == 0
+    assert (generation.state, text_of(generation)) == ("done", "".join(STORY))
+    assert [call.reply.error_code for call in Call.objects.order_by("number")] == ["interrupted", ""]
+
+
+# Where it dies; and whether what was said goes on then, or was not said yet.
+DEATHS = {"after-call": False, "before-flush": False, "after-flush": True, "before-end": True, "inside-end": True}
+
+
+@pytest.mark.parametrize("point", sorted(POINTS))
+def test_wherever_a_worker_dies_every_stored_word_is_kept_once_and_no_call_is_doubled(
+    environment: dict[str, str], tmp_path: Path, upstream: Upstream, generation: Generation, point: str
+) -> None:
+    Conversation.objects.update(named_by="member")
+    upstream.answer_with(telling)
+    with worker_process(environment, tmp_path, CRASH_AT=f"{point}:1") as dying:
+        assert dying.wait(30) == 9
+        before = "".join(chunks(generation))
+        assert bool(before) == DEATHS[point]
+        with worker_process(environment, tmp_path):
+            wait_for_end(generation)
+    assert text_of(generation) == "".join(chunks(generation))
+    assert text_of(generation).startswith(before)
+    if DEATHS[point]:
+        assert (generation.state, text_of(generation)) == ("done", "".join(STORY))
+    else:
+        assert (generation.state, text_of(generation)) == ("interrupted", "")
+    assert Call.objects.count() == (2 if DEATHS[point] else 1)
+    assert len(upstream.requests) <= Call.objects.count()
+
+
+def test_an_answer_that_kills_its_workers_is_at_an_end_after_the_second(
+    environment: dict[str, str], tmp_path: Path, upstream: Upstream, generation: Generation
+) -> None:
+    Conversation.objects.update(named_by="member")
+    upstream.answer_with(telling)
+    for _ in range(2):
+        with worker_process(environment, tmp_path, CRASH_AT="after-flush:3") as dying:
+            assert dying.wait(30) == 9
+    with worker_process(environment, tmp_path):
+        wait_for_end(generation)
+    said = text_of(generation)
+    assert (generation.state, generation.deaths) == ("interrupted", 2)
+    assert said == "".join(chunks(generation)) == "".join(STORY[: len(said.split())])
+    assert len(upstream.requests) == Call.objects.count() == 2
+
+
 def test_a_killed_workers_answer_is_ended_by_another_and_keeps_every_stored_word(
     environment: dict[str, str], tmp_path: Path, upstream: Upstream, generation: Generation
 ) -> None:
+    LanguageModel.objects.update(continues=False)
     upstream.play(Script().role().tokens([f"{n} " for n in range(100_000)], 400).finish().done())
     with worker_process(environment, tmp_path) as first:
         wait_until(lambda: len(chunks(generation)) > 5, "some words")
@@ -77,13 +172,14 @@ def test_a_killed_workers_answer_is_ended_by_another_and_keeps_every_stored_word
             assert text_of(generation).startswith(before)
             assert text_of(generation) == "".join(f"{n} " for n in range(len(text_of(generation).split())))
             assert second.process.poll() is None
-            second.wait_to_say("ended 1 answers whose worker was gone")
+            second.wait_to_say("took over 1 answers whose worker was gone")
     assert len(upstream.requests) == 1  # nothing was asked again by itself
 
 
 def test_a_frozen_worker_is_fenced_and_writes_nothing_more_when_it_thaws(
     environment: dict[str, str], tmp_path: Path, upstream: Upstream, generation: Generation
 ) -> None:
+    LanguageModel.objects.update(continues=False)
     upstream.play(Script().role().tokens([f"{n} " for n in range(100_000)], 400).finish().done())
     with worker_process(environment, tmp_path) as frozen:
         wait_until(lambda: len(chunks(generation)) > 5, "some words")
@@ -114,6 +210,7 @@ def test_a_worker_frozen_in_the_middle_of_a_flush_keeps_nobody_waiting(
     environment: dict[str, str], tmp_path: Path, upstream: Upstream, generation: Generation, database_url: str
 ) -> None:
     """It holds the answer's lock, and the reaper waits for that with the conversation's lock in its hand."""
+    LanguageModel.objects.update(continues=False)
     upstream.play(Script().role().tokens([f"{n} " for n in range(100_000)], 400).finish().done())
     with worker_process(environment, tmp_path) as frozen:
         wait_until(lambda: len(chunks(generation)) > 5, "some words")
@@ -160,6 +257,8 @@ def test_a_worker_that_is_told_to_go_finishes_its_answer_and_leaves_the_queue_to
 def test_a_second_signal_ends_the_answer_at_once_with_its_text(
     environment: dict[str, str], tmp_path: Path, upstream: Upstream, generation: Generation
 ) -> None:
+    """One that cannot go on elsewhere."""
+    LanguageModel.objects.update(continues=False)
     upstream.play(Script().role().text_delta("Half ").stall())
     with worker_process(environment, tmp_path, LEASE_SECONDS="60") as worker:
         wait_until(lambda: chunks(generation) == ["Half "], "the words are stored")

@@ -20,7 +20,7 @@ from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, R
 
 from accounts.models import User
 from catalog.models import LanguageModel, Provider, Route
-from tests.journeys.cable import Cable
+from tests.cable import Cable
 from tests.serving import Web, environment, web, worker
 from tests.upstream import Upstream
 

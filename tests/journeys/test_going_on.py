@@ -29,7 +29,7 @@ def see_it_end(state: str) -> Callable[[Page], None]:
 
 BROKEN_OFF: dict[str, tuple[Script, Callable[[Page], None], str]] = {
     "stopped": (Script().role().text_delta(HALF).stall(), stop, "Stopped."),
-    "cut": (Script().role().text_delta(HALF).cut(), see_it_end("failed"), ""),
+    "broken": (Script().role().text_delta(HALF).finish("out_of_ink").done(), see_it_end("failed"), "ended the answer"),
     "length": (
         Script().role().text_delta(HALF).finish("length").done(),
         see_it_end("done"),
@@ -75,6 +75,37 @@ def test_continue_goes_on_where_the_answer_broke_off_and_leaves_no_trace(
         expect(answer(it).locator(".siblings")).to_have_count(0)
     assert Generation.objects.count() == 1
     assert_same_as_a_reload(window, page, other)
+
+
+@pytest.mark.parametrize("java_script_enabled", [True, False], ids=["with script", "without"])
+def test_an_interrupted_answer_goes_on_by_itself_and_says_so(
+    visit: Visit, alice: User, route: Route, upstream: Upstream, java_script_enabled: bool
+) -> None:
+    """Its words stay where they are; nobody has to press anything, nor sees it end in between."""
+    waiting, writing = Gate(), Gate()
+    rest = Script().role().gate(waiting).text_delta(REST[:5]).gate(writing).text_delta(REST[5:]).finish().done()
+    upstream.answer_with(with_titles(Script().role().text_delta(HALF).pause(0.2).cut(), rest))
+    window = visit(alice, java_script_enabled=java_script_enabled)
+    page = window.tab()
+    page.locator("#question").fill("Tell me a story")
+    page.get_by_role("button", name="Send").click()
+    expect(answer(page).locator(".status")).to_have_text("Interrupted, going on…")
+    expect(answer(page).locator(".md")).to_have_text(HALF)
+    expect(answer(page).locator(".badge")).to_have_count(0)
+    expect(answer(page).get_by_role("button", name="Continue")).to_have_count(0)
+    other = window.tab(page.url.removeprefix(window.address))
+    waiting.open()
+    for it in (page, other):
+        expect(answer(it).locator(".md")).to_have_text(HALF + REST[:5])
+        expect(answer(it).locator(".status")).to_have_count(0)
+        expect(answer(it).locator(".badge")).to_have_text("continued after an interruption")
+    writing.open()
+    for it in (page, other):
+        wait_for_end(it)
+        expect(answer(it).locator(".md")).to_have_text(WHOLE)
+        expect(answer(it).locator(".badge")).to_have_text("continued after an interruption")
+    if java_script_enabled:
+        assert_same_as_a_reload(window, page, other)
 
 
 def test_an_answer_whose_length_all_went_into_thinking_says_so_and_goes_on(

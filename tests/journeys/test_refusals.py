@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import psycopg
 import pytest
 from django.contrib.sessions.models import Session
 from playwright.sync_api import expect
@@ -9,7 +10,7 @@ from playwright.sync_api import expect
 from accounts.models import User
 from catalog.models import Route
 from conversations.models import Message
-from tests.journeys.conftest import Visit, answer, ask, assert_same_as_a_reload, wait_for_end
+from tests.journeys.conftest import PATIENCE, Visit, answer, ask, assert_same_as_a_reload, wait_for_end
 from tests.upstream import Script, Upstream
 
 STATUS = "Failed to load resource: the server responded with a status of "  # Chromium says so of every 4xx
@@ -19,9 +20,9 @@ STATUS = "Failed to load resource: the server responded with a status of "  # Ch
     ("script", "kept"),
     [
         (Script.error(400, "Content Exists Risk"), ""),
-        (Script().role().text_delta("Half of it").cut(), "Half of it"),
+        (Script().role().text_delta("Half of it").finish("out_of_ink").done(), "Half of it"),
     ],
-    ids=["refused", "cut"],
+    ids=["refused", "broken off"],
 )
 def test_a_failed_answer_says_why_and_keeps_what_was_said_and_can_be_tried_again(
     visit: Visit, alice: User, route: Route, upstream: Upstream, script: Script, kept: str
@@ -74,3 +75,24 @@ def test_a_question_that_is_too_long_is_refused_in_a_sentence_and_kept(
     page.get_by_role("button", name="Send").click()
     wait_for_end(page)
     expect(page.locator("#refusal")).to_be_empty()
+
+
+def test_while_the_database_is_in_trouble_a_question_stays_where_it_was_typed(
+    visit: Visit, alice: User, route: Route, upstream: Upstream, database_url: str
+) -> None:
+    window = visit(alice)
+    window.expected += [STATUS]
+    page = window.tab()
+    sockets: list[object] = []
+    page.on("websocket", lambda opened: sockets.append(opened))  # noqa: PLW0108  # Playwright marks the function
+    ask(page, "First?")
+    wait_for_end(page)
+    with psycopg.connect(database_url) as holder:
+        holder.execute("LOCK TABLE conversations_message")
+        ask(page, "A long and precious thought")
+        expect(page.locator("#refusal")).to_contain_text("Nothing is lost; try again", timeout=3 * PATIENCE)
+        expect(page.locator("#question")).to_have_value("A long and precious thought")
+    page.get_by_role("button", name="Send").click()
+    expect(page.locator("article.message.user").nth(1)).to_contain_text("A long and precious thought")
+    wait_for_end(page)
+    assert len(sockets) == 1  # it stayed open all the time

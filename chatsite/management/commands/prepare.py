@@ -1,16 +1,25 @@
 """`manage.py prepare`: makes a database ready to serve; safe to repeat, and to run beside an older version."""
 
 import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import psycopg
 from django.core.exceptions import ValidationError
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
-from django.db import connection
+from django.db import OperationalError, connection
 
 from accounts.first import first_administrator
 from accounts.models import User
+from conversations.aside import conninfo
+
+# A migration that waits for a table lets nobody else at that table, so it waits for a moment only, but often.
+LOCK_SECONDS = 0.5
+PAUSE_SECONDS = 1.0
+TRIES = 20
 
 
 class Command(BaseCommand):
@@ -18,7 +27,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         _refuse_a_database_that_does_not_answer()
-        call_command("migrate", verbosity=0, interactive=False)
+        _migrate()
         call_command("catalog")
         self._welcome(os.environ.get("ADMIN_EMAIL", "") or "admin@example.com")
 
@@ -40,9 +49,32 @@ class Command(BaseCommand):
 
 def _refuse_a_database_that_does_not_answer() -> None:
     """Asked without the pool, which would try for a while and then not say why."""
-    parameters = connection.get_connection_params()
-    parameters.pop("pool", None)
     try:
-        psycopg.connect(**parameters).close()
+        psycopg.connect(conninfo()).close()
     except psycopg.OperationalError as error:
         raise CommandError(f"The database of DATABASE_URL can't be reached: {str(error).splitlines()[0]}") from error
+
+
+def _migrate() -> None:
+    """Each migration wholly or not at all. Raises CommandError when a table is in use all the time."""
+    for _ in range(TRIES):
+        try:
+            with _short_waits():
+                call_command("migrate", verbosity=0, interactive=False)
+                return
+        except OperationalError as error:
+            if not isinstance(error.__cause__, psycopg.errors.LockNotAvailable):
+                raise
+        time.sleep(PAUSE_SECONDS)
+    raise CommandError(
+        "A table that has to be changed is in use all the time: see who holds it in pg_stat_activity, and run this "
+        "again. What is done already stays done, and nothing is half done."
+    )
+
+
+@contextmanager
+def _short_waits() -> Iterator[None]:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT set_config('lock_timeout', %s, false)", [f"{LOCK_SECONDS * 1000:.0f}"])
+        yield
+        cursor.execute("RESET lock_timeout")

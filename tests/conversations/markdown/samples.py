@@ -119,6 +119,17 @@ ATTACKS = [
     "# <script>\n\n<title>\n===\n\n- <head>\n- <hx-x>\n\n> <template>",
     "&lt;script&gt; &#60;hx-partial&#62; \\<script> `&lt;hx-a>` &NewLine;javascript:",
     "<a\nhref=javascript:x>\n<?php <![CDATA[ <!DOCTYPE html> </div></p></article>",
+    "<base href=http://evil.tld/> <meta http-equiv=refresh content=0;url=http://evil> <link rel=prefetch href=//evil>",
+    "<form action=http://evil.tld><input name=id autofocus onfocus=alert(1)><button formaction=javascript:alert(1)>x",
+    '<video poster=http://evil.tld src=x onerror=alert(1)> <img srcset="http://evil.tld 1x"> <a ping=http://evil.tld>x</a>',
+    "<iframe srcdoc='<script>alert(1)</script>'> <object data=javascript:alert(1)> <embed src=http://evil.tld>",
+    "<math><mtext><table><mglyph><style><!--</style><img title='--&gt;&lt;img src=1 onerror=alert(1)&gt;'>",
+    "<noscript><p title='</noscript><img src=x onerror=alert(1)>'> </textarea><script>x()</script> </title></style>",
+    "<var>0</var> $x$ <var>1</var> [<var>0</var>](http://x/<var>0</var>) `<var>0</var>`\n\n```<var>\n<var>0</var>\n```",
+    "<\ufdd0script> %EF%B7%90 [a](http://x/\ufdd0<b>) [a](java\ufdd0script:alert(1)) <\0script> \ud800<script>",
+    "<hx-action> <hx-partial id=messages hx-swap=innerHTML></hx-partial> </template> <body hx-get=/> <html>",
+    '[a](http://x"onmouseover="alert(1)) [a](http://x\'onclick=\'x) ![" onerror="x](http://x) <http://x"onclick="alert(1)>',
+    'https://evil.tld/<script> www.evil.tld/"onclick=x http://user:pw@evil.tld/ mailto:a@b.c?body=<x> xmpp:a@b.c',
 ]
 
 # Texts that would take for ever, or fill the page, if nothing bounded them.
@@ -153,5 +164,14 @@ BOMBS = {
     "backslashes": "\\" * 200_000,
     "rules": "- " * 40_000 + "\n" + "---\n" * 20_000,
     "many blocks of code": "```py\nx = 1\n```\n" * 3_000,
+    "brackets after an address": "http://a.example/" + ")" * 200_000,
+    "many brackets after addresses": ("http://a.example/" + ")." * 1_900 + " ") * 60,
+    "mail addresses": "a@b.c " * 20_000,
+    "table rules": "|-|\n" * 50_000,
+    "small tables": "|a|\n|-|\n|b|\n\n" * 10_000,
+    "python": ("```py\n" + ("(x)+" * 450 + "\n") * 11 + "\n```\n") * 10,
+    "formulas of primes": ("$$a" + "'" * 4_500 + "$$\n\n") * 40,
+    "macros": ("$$\\def\\a{" + "x" * 4_000 + "}" + "\\a" * 190 + "$$\n\n") * 40,
+    "endless headers": "|a\n" * 50_000 + "|-|\n",
     "quotes in code": "```sql\n" + ("'" * 1_900 + "\n") * 9 + "```",
 }

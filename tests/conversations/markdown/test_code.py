@@ -1,13 +1,14 @@
 """Blocks of code: a name, a button, and colours where they are safe and cheap."""
 
 import random
-from time import perf_counter
+from time import thread_time
 
 import pytest
 
 from conversations.markdown import render
 from conversations.markdown.code import _LANGUAGES, _lexer
-from tests.conversations.markdown.page import Page, assert_safe
+from tests.conversations.markdown.page import Page
+from tests.conversations.markdown.safety import assert_safe
 
 
 def test_a_block_of_code_has_a_name_a_button_and_colours() -> None:
@@ -58,7 +59,7 @@ def test_code_keeps_its_blank_lines_and_spaces() -> None:
 @pytest.mark.parametrize("name", _LANGUAGES)
 def test_every_lexer_exists_keeps_the_text_and_is_quick_with_what_does_not_end(name: str) -> None:
     source = "'\"/*`<!--{([%$#@\\ " * 20 + "\n" + "".join(random.Random(1).choices("'\"/*(){}<>=\\\n a1", k=1_500))
-    started = perf_counter()
+    started = thread_time()
     assert "".join(text for _, text in _lexer(name).get_tokens(source)) == source
-    assert perf_counter() - started < 2
+    assert thread_time() - started < 2
     assert_safe(render(f"````````{_LANGUAGES[name].split()[0]}\n{source}\n````````"))

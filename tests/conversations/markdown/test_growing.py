@@ -1,15 +1,15 @@
 """A text while it grows: every state is safe, every reader comes to the same page, and the cost does not grow."""
 
 import random
-from time import perf_counter
 
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from conversations.markdown import GrowingText, Patch, Place, render
-from tests.conversations.markdown.page import Page, assert_safe
-from tests.conversations.markdown.samples import ATTACKS, BOMBS, SAMPLES
+from tests.conversations.markdown.page import Page
+from tests.conversations.markdown.safety import assert_safe
+from tests.conversations.markdown.samples import ATTACKS, SAMPLES
 
 CHARACTERS = (
     "a bc def 中文 。 word 7 $ $$ ` `` ``` * ** _ ~~ [ ] ( ) ![ ]( http://x.y/ www. < > <b> & &amp;"
@@ -21,7 +21,7 @@ PIECES = [
     *["\n```py\n", "\n```\n", "\n| a | b |\n|---|---|\n", "| 1 | 2 |\n", "\n$$\n", "- [ ] x"],
     *["**bold** ", "`code` ", "[l](http://x) ", "$x^2$ ", "\\\n", "  \n"],
 ]
-texts = st.lists(st.sampled_from([*PIECES, *ATTACKS]), max_size=20).map("".join)
+texts = st.lists(st.sampled_from([*PIECES, *ATTACKS]), max_size=12).map("".join)
 
 
 def cut(text: str, sizes: random.Random, longest: int) -> list[str]:
@@ -71,21 +71,6 @@ def test_an_attack_is_text_at_every_moment_one_character_at_a_time(attack: str) 
     follow(attack, 1, 1)
     follow(f"before\n\n- {attack}", 1, 2)
     follow(f"| a |\n|---|\n| {attack} |\n\n> {attack}", 1, 3)
-
-
-@pytest.mark.parametrize("bomb", BOMBS)
-def test_a_growing_bomb_stays_cheap(bomb: str) -> None:
-    text = BOMBS[bomb]
-    growing = GrowingText("t1")
-    sent = 0
-    started = perf_counter()
-    for start in range(0, len(text), 36):
-        since = growing.place
-        growing.feed(text[start : start + 36])
-        sent += sum(len(patch.html) for patch in growing.patches(since))
-    assert perf_counter() - started < 5
-    assert growing.parsed <= 12 * len(text)
-    assert sent <= 12 * max(len(text), len(growing.html()))
 
 
 @pytest.mark.parametrize(
@@ -156,6 +141,12 @@ def test_what_is_open_looks_as_if_it_were_closed() -> None:
         assert shown in growing.html()
         assert "[" not in growing.html()
         assert "*" not in growing.html()
+
+
+@pytest.mark.parametrize("head", ["|\n|-|", "text\n|\n:-:", "text\n2. |a|\n-|-", "text\n||\n|-|"])
+def test_what_is_no_table_for_the_core_does_not_become_one(head: str) -> None:
+    """Its paragraph stood inside a <table>, from where a browser moves it elsewhere."""
+    follow(f"{head}\n| 1 | 2 |\n\nmore", 1, 1)
 
 
 def test_a_block_that_turned_out_otherwise_is_put_right() -> None:

@@ -1,0 +1,40 @@
+"""Names that say who somebody is: nothing in them that nobody sees, and no letters that pass for other letters."""
+
+from __future__ import annotations
+
+import unicodedata
+
+# Nobody is called like one of those who speak here without being a member.
+RESERVED = ("System", "Assistant", "Administrator", "Moderator", "Support", "DeepSeek", "Auto")
+
+# Letters of other scripts that look like a Latin one in most fonts. Whole scripts stay: only their look is compared.
+_LOOKS = str.maketrans(
+    "АВЕЅІЈКМНОРСТУХаеорсухіјѕԁԛԝһӏΑΒΕΖΗΙΚΜΝΟΡΤΥΧοναικρτυχ0135ıℓ|$@",
+    "ABESIJKMHOPCTYXaeopcyxijsdqwhlABEZHIKMNOPTYXovaikptuxOleslllsa",
+)
+
+
+def unseen(name: str) -> bool:
+    """Whether it holds what nobody sees: controls, zero widths, marks that turn the text around."""
+    return any(unicodedata.category(letter) in {"Cc", "Cf", "Co", "Cs", "Cn", "Zl", "Zp"} for letter in name)
+
+
+def plain(name: str) -> str:
+    """As it is written, in one spelling: case, width and spaces don't make another name."""
+    return " ".join(unicodedata.normalize("NFKC", name).casefold().split())
+
+
+def look(name: str) -> str:
+    """What it looks like: two names of one look are told apart by nobody."""
+    latin = unicodedata.normalize("NFKC", name).translate(_LOOKS).casefold()
+    letters = (letter for letter in latin if unicodedata.category(letter)[0] not in "PSZ")  # Bob, B.o.b, B o b
+    return "".join(letters).translate(_LOOKS).replace("l", "i").replace("rn", "m").replace("vv", "w")
+
+
+def is_reserved(name: str) -> bool:
+    return look(name) in {look(it) for it in RESERVED}
+
+
+def passes_for(name: str, other: str) -> bool:
+    """Whether it looks like the other without being it. Two members may be called the same; nobody a forgery of it."""
+    return look(name) == look(other) and plain(name) != plain(other)

@@ -1,0 +1,63 @@
+"""Django's ASGI handler, with each request whole in one thread: in once, out once."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from contextvars import copy_context
+from typing import IO, Any, override
+
+from django.core import signals
+from django.core.exceptions import RequestAborted
+from django.core.handlers.asgi import ASGIHandler, get_script_prefix
+from django.http.response import HttpResponseBase
+from django.urls import set_script_prefix
+
+# Requests under way. Many of them may wait for images to be looked at, or for the database, whose pool is smaller.
+THREADS = 40
+
+
+class Pages(ASGIHandler):
+    """The domain is synchronous, and so are its views and middleware.
+
+    Django's own handler goes into a thread and back for every middleware, twice, and makes that thread anew for every
+    request: most of what a small page costs.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="page")
+
+    @override
+    def load_middleware(self, is_async: bool = False) -> None:
+        super().load_middleware(is_async=False)
+
+    @override
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        try:
+            body = await self.read_body(receive)
+        except RequestAborted:
+            return
+        with closing(body):
+            response = await self._in_thread(self._respond, scope, body)
+            await self.send_response(response, send)
+            if not response.closed:
+                await self._in_thread(response.close)
+
+    async def _in_thread[**P, R](self, deed: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+        context = copy_context()  # the log's lines name the request over there, too
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._threads, context.run, lambda: deed(*args, **kwargs))
+
+    def _respond(self, scope: Any, body: IO[bytes]) -> HttpResponseBase:
+        set_script_prefix(get_script_prefix(scope))
+        signals.request_started.send(sender=self.__class__, scope=scope)
+        request, response = self.create_request(scope, body)
+        if request is not None:
+            response = self.get_response(request)
+        assert response is not None  # a request, or what is wrong with it
+        if not response.streaming:
+            response.close()  # ends the request in the thread that holds its connection to the database
+        return response

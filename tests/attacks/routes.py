@@ -1,0 +1,176 @@
+"""Every route there is, who asks, and what there is to ask for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+from uuid import uuid4
+
+from django.conf import settings
+from django.contrib.auth.models import Group
+from django.db import connection, transaction
+from django.test import Client
+from django.urls import URLPattern, URLResolver, get_resolver
+
+from accounts import links
+from accounts.models import User
+from catalog.models import LanguageModel, Provider, Route
+from conversations import asking
+from conversations.attachments import prepare
+from conversations.models import Generation, Message
+from tests.images import upload
+from usage.models import Call
+
+WHO = ("anonymous", "disabled", "stranger", "owner", "staff", "administrator")
+HTMX = {"HX-Request": "true"}
+
+
+def walk(patterns: Iterable[Any], prefix: str = "") -> Iterator[str]:
+    """The paths of all patterns as they are written, whoever included them."""
+    for it in patterns:
+        path = prefix + str(it.pattern)
+        if isinstance(it, URLResolver):
+            yield from walk(it.url_patterns, path)
+        else:
+            assert isinstance(it, URLPattern)
+            yield path
+
+
+def all_routes() -> list[str]:
+    return list(walk(get_resolver().url_patterns))
+
+
+@dataclass(frozen=True)
+class World:
+    """Alice owns a conversation. Charlie is a stranger to it, as is Root, who may do everything in the admin."""
+
+    people: Mapping[str, User | None]
+    sessions: Mapping[str, str]  # the cookies of those who are signed in, or were when they were disabled
+    question: Message
+    parameters: Mapping[str, str]  # of the patterns, and what stands there
+    objects: Mapping[str, str]  # a model's part of the admin, and the id of a row in it
+
+    def address(self, route: str, **instead: str) -> str:
+        """The path of a route, with what there is to ask for in it."""
+        object_id = self.objects.get("/".join(route.split("/")[:3]), "")
+        path = route
+        for parameter, value in {**self.parameters, "<path:object_id>": object_id, **instead}.items():
+            path = path.replace(parameter, value)
+        return f"/{path}"
+
+    def browser(self, who: str, **options: Any) -> Client:
+        client = Client(raise_request_exception=False, **options)
+        if who in self.sessions:
+            client.cookies[settings.SESSION_COOKIE_NAME] = self.sessions[who]
+        return client
+
+
+def build_world() -> World:
+    member = User.objects.create_user
+    people: dict[str, User | None] = {
+        "anonymous": None,
+        "disabled": member("dora@example.org", "correct horse battery", name="Dora"),
+        "stranger": member("charlie@example.org", "correct horse battery", name="Charlie"),
+        "owner": member("alice@example.org", "correct horse battery", name="Alice"),
+        "staff": member("erin@example.org", "correct horse battery", name="Erin", is_staff=True),
+        "administrator": User.objects.create_superuser("root@example.org", "correct horse battery", name="Root"),
+    }
+    sessions = {who: _session(person) for who, person in people.items() if person}
+    User.objects.filter(email="dora@example.org").update(is_active=False)
+    alice = people["owner"]
+    assert alice
+    provider = Provider.objects.create(name="deepseek", base_url="https://provider.example", dialect="deepseek")
+    model = LanguageModel.objects.create(provider=provider, name="deepseek-flash", context_tokens=100_000)
+    route = Route.objects.through(model, name="quick", label="Quick")
+    question = asking.start(alice, "What is a monad?", uuid4(), route, images=prepare([upload()]))
+    generation = Generation.objects.get(message__parent=question)
+    Message.objects.filter(pk=generation.message_id).update(text="A monoid in")
+    call = Call.objects.create(
+        generation_id=generation.pk,
+        conversation_id=question.conversation_id,
+        member_id=alice.pk,
+        number=1,
+        purpose=Call.Purpose.ANSWER,
+        provider=provider.name,
+        model=model.name,
+    )
+    link = urlsplit(links.make(member("newcomer@example.org"))).path.split("/")
+    parameters = {
+        "<uuid:conversation_id>": str(question.conversation_id),
+        "<uuid:attachment_id>": str(question.attachments.get().pk),
+        "<uuid:message_id>/edit": f"{question.pk}/edit",  # a question is edited, all else is done to its answer
+        "<uuid:message_id>": str(generation.message_id),
+        "<int:pk>": str(provider.pk),
+        "<uidb64>": link[3],
+        "<token>": link[4],
+        "^(?P<app_label>auth|accounts|catalog|usage|conversations)/$": "accounts/",
+        "(?P<url>.*)$": "nowhere",
+    }
+    objects = {
+        "admin/auth/group": str(Group.objects.create(name="Writers").pk),
+        "admin/accounts/user": str(alice.pk),
+        "admin/catalog/provider": str(provider.pk),
+        "admin/catalog/languagemodel": str(model.pk),
+        "admin/catalog/route": str(route.pk),
+        "admin/usage/call": str(call.pk),
+        "admin/conversations/generation": str(generation.pk),
+    }
+    return World(people, sessions, question, parameters, objects)
+
+
+def _session(person: User) -> str:
+    client = Client()
+    client.force_login(person)
+    return str(client.cookies[settings.SESSION_COOKIE_NAME].value)
+
+
+# What a form needs to do its deed. The rest is posted empty: who is let in is shown the form again.
+FORMS: dict[str, Callable[[], dict[str, str]]] = {
+    "c/": lambda: {"text": "Hello", "key": str(uuid4())},
+    "c/<uuid:conversation_id>/ask/": lambda: {"text": "Hello", "key": str(uuid4())},
+    "c/<uuid:conversation_id>/m/<uuid:message_id>/edit/": lambda: {"text": "Hello", "key": str(uuid4())},
+    "c/<uuid:conversation_id>/rename/": lambda: {"title": "Mine now"},
+    "accounts/password/change/": lambda: {
+        "oldpassword": "correct horse battery",
+        "password1": "a quiet green harbour",
+        "password2": "a quiet green harbour",
+    },
+    "accounts/login/": lambda: {"login": "alice@example.org", "password": "correct horse battery"},
+}
+
+
+def form_of(route: str) -> dict[str, str]:
+    return FORMS[route]() if route in FORMS else {"post": "yes"} if route.endswith("/delete/") else {}
+
+
+def tables() -> list[str]:
+    with connection.cursor() as cursor:
+        return sorted(connection.introspection.table_names(cursor))
+
+
+def digests(without: frozenset[str] = frozenset()) -> dict[str, str]:
+    """Every table of the database, in a few letters: how many rows, and the digest of all of them."""
+    found = {}
+    with connection.cursor() as cursor:
+        for table in tables():
+            if table not in without:
+                cursor.execute(
+                    f"SELECT count(*) || ' ' || md5(coalesce(string_agg(t::text, ' ' ORDER BY t::text), '')) "
+                    f'FROM "{table}" AS t'
+                )
+                found[table] = str(cursor.fetchone()[0])
+    return found
+
+
+@contextmanager
+def undone() -> Iterator[None]:
+    """Whatever happens inside, afterwards it has not."""
+    with transaction.atomic():
+        savepoint = transaction.savepoint()
+        try:
+            yield
+        finally:
+            transaction.savepoint_rollback(savepoint)

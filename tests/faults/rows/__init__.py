@@ -1,0 +1,5 @@
+"""All rows, one kind of fault a file; importing them fills the table."""
+
+from tests.faults.rows import processes, workers, databases, providers, readers  # isort: skip  # the table's order
+
+__all__ = ["databases", "processes", "providers", "readers", "workers"]

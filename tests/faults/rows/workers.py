@@ -1,0 +1,120 @@
+"""What happens to workers."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import signal
+from uuid import uuid4
+
+from tests.faults.crowd import Crowd
+from tests.faults.house import BUSY, House, eventually
+from tests.faults.promises import LIVE
+from tests.faults.table import row
+
+HELD = "SELECT count(*) FROM conversations_generation WHERE state = 'running' AND owner LIKE %s"
+CRASHES = ("after-call:2", "before-flush:20", "after-flush:20", "before-end:2", "inside-end:2")
+
+
+@row("F2", quick=True)
+async def a_worker_is_killed(house: House, crowd: Crowd) -> None:
+    """Kill -9 of a worker in the middle of answers: within lease and reaper the other one goes on from the last stored
+    word, which is the last that anybody saw; each request is one call."""
+    tabs = await crowd.ask(20)
+    await crowd.shown(tabs, 10)
+    random.choice(house.workers).kill()
+    await crowd.done(tabs, 15)
+
+
+@row("F2-points", seconds=300)
+async def a_worker_dies_at_its_worst_moments(house: House, crowd: Crowd) -> None:
+    """A worker that dies between the Call and its request, before and after a flush, before and inside an ending leaves
+    nothing doubled and nothing half done. Where nobody knows if a request was sent, and no word came, it is not sent
+    again: that answer is interrupted."""
+    for point in CRASHES:
+        await _dies_at(point, house, crowd)
+        await house.mend()
+
+
+async def _dies_at(point: str, house: House, crowd: Crowd) -> None:
+    dying, other = house.workers
+    dying.kill()
+    other.send(signal.SIGSTOP)  # so that the questions are the dying one's
+    dying.start(CRASH_AT=point)
+    await eventually(lambda: dying.is_ready, "the worker is ready")
+    tabs = await crowd.ask(6, rate=20)
+    assert await dying.gone(30 + BUSY) == 9
+    other.send(signal.SIGCONT)
+    await crowd.ended(tabs, 15, "done", "interrupted")
+    assert all(tab.shown == 0 for tab in tabs if tab.state == "interrupted"), point
+
+
+@row("F2-twice")
+async def an_answer_kills_every_worker_that_touches_it(house: House, crowd: Crowd) -> None:
+    """An answer whose worker dies is taken over once. The second death ends it as interrupted, with its words; the
+    others go on."""
+    [poison] = await crowd.ask(1, rate=4)
+    for words in (5, 15):
+        await crowd.shown([poison], words)
+        (await house.worker_of(poison.conversation)).kill()
+        await house.mend()
+    others = await crowd.ask(5)
+    await crowd.ended([poison], 15, "interrupted")
+    await crowd.done(others, 15)
+    assert len(house.model.requests(poison.question)) == 2
+
+
+@row("F3", quick=True)
+async def a_worker_is_frozen_past_its_lease(house: House, crowd: Crowd) -> None:
+    """SIGSTOP of a worker for longer than its lease: the other one takes its answers over; when it thaws, nothing that
+    it wants to write is taken, and it hangs up on the provider."""
+    tabs = await crowd.ask(20)
+    await crowd.shown(tabs, 10)
+    frozen = house.workers[0]
+    frozen.send(signal.SIGSTOP)
+    # It thaws just as its answers were taken from it, with seconds of their words in its sockets.
+    await house.until_value(0, HELD, f"%:{frozen.pid}:%")
+    frozen.send(signal.SIGCONT)
+    await crowd.done(tabs, 15)
+
+
+@row("F35")
+async def a_worker_stands_still_for_less_than_its_lease(house: House, crowd: Crowd) -> None:
+    """SIGSTOP of a worker for a third of its lease, as swapping does: nobody but the readers notices; nothing is asked
+    again."""
+    tabs = await crowd.ask(20)
+    await crowd.shown(tabs, 10)
+    for _ in range(3):
+        house.workers[0].send(signal.SIGSTOP)
+        await asyncio.sleep(house.setting("LEASE_SECONDS") / 3)
+        house.workers[0].send(signal.SIGCONT)
+        await asyncio.sleep(0.5)
+    await crowd.done(tabs, 15)
+    house.note(f"{sum(len(house.model.requests(tab.question)) for tab in tabs)} requests for {len(tabs)} answers")
+
+
+@row("F37", seconds=600)
+async def a_thousand_questions_are_waiting(house: House, crowd: Crowd) -> None:
+    """A thousand queued questions, most of one member, are all answered; the other members' are not last."""
+    for worker in house.workers:
+        worker.kill()
+    greedy, others = crowd.person(), [crowd.person() for _ in range(20)]
+    asked = [(greedy, house.model.question(0, 3)) for _ in range(800)]
+    asked += [(person, house.model.question(0, 3)) for person in others for _ in range(10)]
+    at_once = asyncio.Semaphore(20)
+
+    async def ask(number: int) -> None:
+        person, question = asked[number]
+        async with at_once:
+            await person.surely_post("/c/", text=question, key=str(uuid4()))
+
+    await asyncio.gather(*(ask(number) for number in range(len(asked))))
+    house.workers[0].start()
+    await eventually(lambda: len(house.model.upstream.requests) > 2000, "all are asked", 150 + BUSY)
+    await house.until_value(0, LIVE)
+    last = """
+        SELECT member_id, count(*) AS answers, max(started_at) FROM conversations_generation
+         WHERE created_at > now() - interval '10 minutes' GROUP BY member_id ORDER BY answers DESC
+    """
+    (_, _, of_greedy), *rest = await house.database.rows(last)
+    assert max(at for _, _, at in rest) < of_greedy
