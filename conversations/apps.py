@@ -1,6 +1,8 @@
+from functools import partial
 from typing import Any
 
 from django.apps import AppConfig
+from django.db import transaction
 from django.db.models.signals import post_save
 
 
@@ -18,4 +20,6 @@ def _stop_what_nobody_may_read(instance: Any, **_: Any) -> None:
     from conversations import asking  # noqa: PLC0415  # models are there only now
 
     if not instance.is_active:
-        asking.stop_all(instance)
+        # After the commit: before it they could still ask. And each conversation in a transaction of its own: locks of
+        # several, held together, would cross those of a flush.
+        transaction.on_commit(partial(asking.stop_all, instance))

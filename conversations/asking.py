@@ -263,7 +263,8 @@ def stop(conversation: Conversation) -> None:
 
 def stop_all(member: User) -> None:
     """End every answer that is being written for a member, or waits for it."""
-    for conversation in Conversation.objects.filter(generations__in=Generation.objects.live().filter(member=member)):
+    theirs = Generation.objects.live().filter(member=member).values("conversation")
+    for conversation in Conversation.objects.filter(pk__in=theirs):
         stop(conversation)
 
 

@@ -42,10 +42,14 @@ class ConversationConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # Cha
         # Channels' own makes a task for every message, and crosses into a thread before it to close idle connections.
         # We keep none here: what needs the database crosses as a whole.
         self.scope, self.base_send = scope, send
-        with metrics.SOCKETS.track_inprogress(), suppress(StopConsumer):
-            while True:
-                message = await receive()
-                await getattr(self, get_handler_name(message))(message)
+        try:
+            with metrics.SOCKETS.track_inprogress(), suppress(StopConsumer):
+                while True:
+                    message = await receive()
+                    await getattr(self, get_handler_name(message))(message)
+        finally:
+            if self.reader:
+                feed.leave(self.reader)
 
     async def connect(self) -> None:
         # Accepted before it is refused: a refused handshake looks like a lost network, and the page would try for ever.
@@ -89,10 +93,6 @@ class ConversationConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # Cha
     async def _dismiss(self, code: int) -> None:
         self.reader = None
         await self.close(code)
-
-    async def disconnect(self, code: int) -> None:
-        if self.reader:
-            feed.leave(self.reader)
 
 
 def _stands_at(text: str | None) -> int | None:

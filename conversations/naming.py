@@ -15,7 +15,7 @@ from conversations.calling import Candidate
 from conversations.crossing import Crossing
 from conversations.deeds import deed
 from conversations.log import storable
-from conversations.models import Conversation, Generation
+from conversations.models import Conversation, Generation, Message
 from conversations.prompting import naming_prompt
 from providers.connections import Clients
 from providers.deltas import Text
@@ -76,14 +76,10 @@ async def _answer(candidate: Candidate, call: calling.OpenCall, cross: Crossing,
 
 def _to_be_named(generation: Generation) -> tuple[ChatMessage, ...]:
     """What the model reads to give a title, or nothing when the conversation has one."""
-    named = Conversation.objects.filter(
-        pk=generation.conversation_id, named_by=Conversation.Named.EXCERPT, deleted_at=None
-    )
-    answer = generation.message
-    answer.refresh_from_db(fields=["text"])
-    if not named.exists() or answer.parent is None or not answer.text:
-        return ()
-    return naming_prompt(answer.parent.text, answer.text)
+    unnamed = {"conversation__named_by": Conversation.Named.EXCERPT, "conversation__deleted_at": None}
+    answers = Message.objects.filter(pk=generation.message_id, **unnamed).exclude(text="")
+    said = answers.values_list("parent__text", "text").first()
+    return naming_prompt(*said) if said else ()
 
 
 def give_title(conversation_id: UUID, title: str) -> None:

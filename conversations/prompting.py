@@ -10,7 +10,7 @@ from uuid import UUID
 from catalog.choosing import estimated_tokens
 from conversations.models import Attachment, Message
 from conversations.models.attachment import IMAGE_TOKENS
-from conversations.models.message import Path
+from conversations.models.message import Path, find_images
 from providers.messages import ChatMessage, Image
 from providers.turns import with_images_in_words
 
@@ -30,8 +30,11 @@ class Told:
 
     def __init__(self, question: Message) -> None:
         self._conversation = question.conversation
-        self._path = Path(self._conversation, leaf=question.pk)
-        self.messages = self._path.messages()
+        if question.parent_id is None:  # nothing was told before it
+            self.messages = [question]
+            find_images(self.messages)
+        else:
+            self.messages = Path(self._conversation, leaf=question.pk).messages()
 
     @cached_property
     def images(self) -> dict[UUID, Image]:
@@ -39,7 +42,7 @@ class Told:
         if not any(message.attachments.all() for message in self.messages if not message.is_answer):
             return {}
         kept = Attachment.objects.filter(conversation=self._conversation)
-        rows = kept.in_bulk(kept.newest_within(IMAGES, IMAGE_BYTES, self._path.ids))
+        rows = kept.in_bulk(kept.newest_within(IMAGES, IMAGE_BYTES, [message.pk for message in self.messages]))
         return {pk: Image(row.media_type, bytes(row.data), row.name) for pk, row in rows.items()}
 
 

@@ -64,6 +64,7 @@ class Worker:
         for loop in loops:
             loop.cancel()
         await asyncio.gather(*loops, return_exceptions=True)
+        await self._try(self._end_pulse)  # a beat that was under way may have put it back
         await self._clients.close()
         self._cross.close()
 

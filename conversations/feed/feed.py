@@ -10,6 +10,7 @@ import asyncio
 import logging
 import time
 from contextlib import suppress
+from contextvars import Context
 from typing import Any
 from uuid import UUID
 
@@ -61,9 +62,11 @@ class Feed:
         A socket joins when it opens, before it has said where its page stands: its right is looked after from then on.
         """
         if not self._tasks:
+            # In a context of their own: they outlive the socket that starts them, and the log's lines would name it.
+            listening = bus.listen(bus.FEED, self._heard, self._look_everywhere)
             self._tasks = [
-                asyncio.create_task(bus.listen(bus.FEED, self._heard, self._look_everywhere)),
-                asyncio.create_task(self._run()),
+                asyncio.create_task(listening, context=Context()),
+                asyncio.create_task(self._run(), context=Context()),
             ]
         self._rooms.setdefault(reader.conversation_id, Room())
         self._readers.setdefault(reader.conversation_id, set()).add(reader)

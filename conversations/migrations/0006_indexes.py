@@ -4,8 +4,10 @@ from typing import Any
 
 import django.db.models.deletion
 from django.conf import settings
-from django.contrib.postgres.operations import AddIndexConcurrently, RemoveIndexConcurrently
+from django.contrib.postgres.operations import RemoveIndexConcurrently
 from django.db import migrations, models
+
+from accounts.large_tables import AddIndex, PatientMigration
 
 
 class DropIndexOfForeignKey(migrations.SeparateDatabaseAndState):
@@ -20,23 +22,21 @@ class DropIndexOfForeignKey(migrations.SeparateDatabaseAndState):
         super().__init__([drop], [migrations.AlterField(model_name, name, field)])
 
 
-class Migration(migrations.Migration):
-    atomic = False
-
+class Migration(PatientMigration):
     dependencies = [
         ("conversations", "0005_going_on"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
-        AddIndexConcurrently(
+        AddIndex(
             "conversation",
             models.Index(
                 condition=models.Q(("deleted_at__isnull", False)), fields=["deleted_at"], name="conversations_to_sweep"
             ),
         ),
-        AddIndexConcurrently("generation", models.Index(fields=["created_at"], name="generations_by_time")),
-        AddIndexConcurrently(
+        AddIndex("generation", models.Index(fields=["created_at"], name="generations_by_time")),
+        AddIndex(
             "generation", models.Index(fields=["member", "created_at"], name="generations_of_a_member")
         ),
         DropIndexOfForeignKey(  # messages_changed_since begins with it

@@ -215,6 +215,8 @@ class Generation(models.Model):
 # PostgreSQL locks no rows of a query that ranks. Ranked in one pass: its statistics say that nothing is queued, so a
 # join would be done row by row, for a thousand in the queue a thousand times. By epoch, which every claim steps: asked
 # for its state once more, the planner would take it for rare and nest the loops again.
+# Of one that goes on by itself the first start counts; a member's Continue begins anew, also one that was queued by an
+# older version, which left the first start there.
 _CLAIM = """
     WITH ranked AS (
         SELECT id, epoch, member_id, state, created_at, not_before,
@@ -228,7 +230,8 @@ _CLAIM = """
     )
     UPDATE conversations_generation AS g
        SET state = 'running', epoch = g.epoch + 1, owner = %(owner)s, is_unasked = true,
-           started_at = coalesce(started_at, now()), lease_until = now() + make_interval(secs => %(lease)s)
+           started_at = CASE WHEN resumed_from IS NULL THEN now() ELSE coalesce(started_at, now()) END,
+           lease_until = now() + make_interval(secs => %(lease)s)
       FROM (
             SELECT q.id
               FROM line JOIN conversations_generation AS q ON q.id = line.id AND q.epoch = line.epoch

@@ -11,7 +11,7 @@
   const byId = (id) => document.getElementById(id);
   const chat = () => byId("chat");
 
-  // A frame's messages: each replaces the one of its id, or is new and comes last.
+  // A frame's messages: each replaces the one of its id, or is new and comes last, but for what is still being sent.
   htmx.registerExtension("upsert", {
     handle_swap: (style, target, fragment) => {
       if (style !== "upsert") return false;
@@ -19,7 +19,7 @@
       for (const element of elements) {
         const shown = byId(element.id);
         if (shown) shown.replaceWith(element);
-        else target.append(element);
+        else target.insertBefore(element, target.querySelector(":scope > .sending"));
       }
       return elements;
     },

@@ -8,6 +8,7 @@ from uuid import uuid4
 
 import pytest
 from asgiref.sync import sync_to_async
+from django.db import transaction
 from django.test import Client
 
 from accounts.models import User
@@ -247,6 +248,12 @@ async def test_deleting_hangs_up_too(
     assert generation.state == "stopped"
 
 
+@transaction.atomic  # as in the admin
+def deactivate(member: User) -> None:
+    member.is_active = False
+    member.save(update_fields=["is_active"])
+
+
 async def test_a_deactivated_member_is_answered_no_more(
     upstream: Upstream, generation: Generation, conversation: Conversation, alice: User, route: Route
 ) -> None:
@@ -256,9 +263,8 @@ async def test_a_deactivated_member_is_answered_no_more(
         request = await upstream.requested()
         await eventually(lambda: "One" in _log_of(generation), "a word")
         waiting = await sync_to_async(asking.ask)(conversation, alice, "And then?", uuid4(), route)
-        alice.is_active = False
         pressed = time.monotonic()
-        await alice.asave(update_fields=["is_active"])
+        await sync_to_async(deactivate)(alice)
         assert await request.closed() - pressed < AT_ONCE
         await has_ended(generation)
     assert (generation.state, await said(generation)) == ("stopped", ("One", ""))

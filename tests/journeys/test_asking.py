@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import time
 
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, WebSocketRoute, expect
 
 from accounts.models import User
 from catalog.models import Route
@@ -155,6 +155,37 @@ def test_a_second_click_and_a_second_enter_ask_once(
     expect(answer(page)).to_contain_text("And with Enter?")
     wait_for_end(page)
     assert Message.objects.filter(role=Message.Role.USER).count() == 3
+    assert_same_as_a_reload(window, page)
+
+
+def test_a_question_that_is_sent_before_the_last_answer_is_there_comes_below_it(
+    visit: Visit, alice: User, route: Route, upstream: Upstream
+) -> None:
+    """A slow network: two questions stand in the page before a frame brings the first one's answer."""
+    window = visit(alice)
+    page = window.context.new_page()
+    late: list[tuple[WebSocketRoute, str | bytes]] = []
+    is_late = False
+
+    def relay(socket: WebSocketRoute) -> None:
+        socket.connect_to_server().on_message(lambda it: late.append((socket, it)) if is_late else socket.send(it))
+
+    page.route_web_socket("**/ws/**", relay)
+    page.goto(window.address)
+    ask(page, "First?")
+    wait_for_end(page)
+    is_late = True
+    for number, text in enumerate(("Second?", "Third?"), start=2):
+        page.locator("#question").fill(text)
+        page.locator("#question").press("Enter")
+        expect(page.locator("article.message.user")).to_have_count(number)
+        expect(page.locator("#composer")).not_to_have_attribute("aria-busy", "true")
+    is_late = False
+    for socket, frame in late:
+        socket.send(frame)
+    expect(page.locator("article.message.assistant")).to_have_count(3)
+    expect(answer(page)).to_contain_text("Third?")
+    wait_for_end(page)
     assert_same_as_a_reload(window, page)
 
 

@@ -1,16 +1,15 @@
 """The administrator's list is read by time. Made while people work."""
 
-from django.contrib.postgres.operations import AddIndexConcurrently
-from django.db import migrations, models
+from django.db import models
+
+from accounts.large_tables import AddIndex, PatientMigration
 
 
-class Migration(migrations.Migration):
-    atomic = False
-
+class Migration(PatientMigration):
     dependencies = [
         ("usage", "0002_reply"),
     ]
 
     operations = [
-        AddIndexConcurrently("call", models.Index(fields=["created_at"], name="calls_by_time")),
+        AddIndex("call", models.Index(fields=["created_at"], name="calls_by_time")),
     ]

@@ -16,10 +16,11 @@ from accounts.first import first_administrator
 from accounts.models import User
 from conversations.aside import conninfo
 
-# A migration that waits for a table lets nobody else at that table, so it waits for a moment only, but often.
-LOCK_SECONDS = 0.5
+# A migration that waits for a table lets nobody else at that table, so it waits for a moment only, but often. The last
+# waits are beyond PostgreSQL's deadlock_timeout (1 s), when an autovacuum is told to give way. In seconds.
+WAITS = 15 * (0.5,) + 5 * (1.5,)
 PAUSE_SECONDS = 1.0
-TRIES = 20
+IN_THE_WAY = (psycopg.errors.LockNotAvailable, psycopg.errors.DeadlockDetected)
 
 
 class Command(BaseCommand):
@@ -56,25 +57,26 @@ def _refuse_a_database_that_does_not_answer() -> None:
 
 
 def _migrate() -> None:
-    """Each migration wholly or not at all. Raises CommandError when a table is in use all the time."""
-    for _ in range(TRIES):
+    """Each migration wholly or not at all, or, where it keeps nobody waiting (`PatientMigration`), so that it can be
+    repeated. Raises CommandError when a table is in use all the time, or a transaction does not end."""
+    for seconds in WAITS:
         try:
-            with _short_waits():
+            with _short_waits(seconds):
                 call_command("migrate", verbosity=0, interactive=False)
                 return
         except OperationalError as error:
-            if not isinstance(error.__cause__, psycopg.errors.LockNotAvailable):
+            if not isinstance(error.__cause__, IN_THE_WAY):
                 raise
         time.sleep(PAUSE_SECONDS)
     raise CommandError(
-        "A table that has to be changed is in use all the time: see who holds it in pg_stat_activity, and run this "
-        "again. What is done already stays done, and nothing is half done."
+        "A table that has to be changed is in use all the time, or a transaction does not end (a backup's, say): see "
+        "pg_stat_activity, and run this again. What is done already stays done, and what is half done is made anew."
     )
 
 
 @contextmanager
-def _short_waits() -> Iterator[None]:
+def _short_waits(seconds: float) -> Iterator[None]:
     with connection.cursor() as cursor:
-        cursor.execute("SELECT set_config('lock_timeout', %s, false)", [f"{LOCK_SECONDS * 1000:.0f}"])
+        cursor.execute("SELECT set_config('lock_timeout', %s, false)", [f"{seconds * 1000:.0f}"])
         yield
         cursor.execute("RESET lock_timeout")
