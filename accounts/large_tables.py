@@ -1,7 +1,7 @@
 """How migrations change tables that are large and in use: nobody waits for them, and they may be broken off anywhere.
 
-For the migrations of all floors above. What is made or dropped CONCURRENTLY waits for every transaction that is older, a
-backup's too, and lets others pass meanwhile. Broken off, it leaves an index behind that is INVALID: written, never read.
+For the migrations of the floors above. What is made or dropped CONCURRENTLY waits for every older transaction, a
+backup's too, and lets others pass meanwhile. Broken off, it leaves an INVALID index behind: written, never read.
 """
 
 from django.contrib.postgres.operations import AddIndexConcurrently

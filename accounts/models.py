@@ -71,6 +71,8 @@ class User(AbstractBaseUser, PermissionsMixin):
     def clean(self) -> None:
         """A name says who somebody is: it is nobody else's in disguise. Forms come through here."""
         super().clean()
+        if User.objects.filter(pk=self.pk, name=self.name).exists():
+            return  # what stands already keeps nobody from changing the rest: an impostor can be made inactive
         if names.unseen(self.name):
             raise ValidationError({"name": "A name can't hold characters that nobody sees."})
         if names.is_reserved(self.name):

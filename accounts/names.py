@@ -13,10 +13,29 @@ _LOOKS = str.maketrans(
     "ABESIJKMHOPCTYXaeopcyxijsdqwhlABEZHIKMNOPTYXovaikptuxOleslllsa",
 )
 
+_UNSEEN = {"Cc", "Cf", "Co", "Cs", "Cn", "Zl", "Zp"}
+
+# Persian, the scripts of India and emoji are written with zero-width joiners, between letters without case, marks and
+# signs; after a virama also where a word ends. Elsewhere they do nothing.
+_JOINERS = "\u200c\u200d"
+_JOINED = {"Lo", "Mn", "Mc", "So", "Sk"}
+_VIRAMA = 9  # its combining class
+
+# Nothing is seen of these marks but what they do to the letter before them.
+_VARIANTS = dict.fromkeys([0x34F, *range(0xFE00, 0xFE10), *range(0xE0100, 0xE01F0)])
+
 
 def unseen(name: str) -> bool:
     """Whether it holds what nobody sees: controls, zero widths, marks that turn the text around."""
-    return any(unicodedata.category(letter) in {"Cc", "Cf", "Co", "Cs", "Cn", "Zl", "Zp"} for letter in name)
+    return any(unicodedata.category(letter) in _UNSEEN and not _joins(name, at) for at, letter in enumerate(name))
+
+
+def _joins(name: str, at: int) -> bool:
+    before, after = name[:at][-1:], name[at + 1 :][:1]
+    if name[at] not in _JOINERS or not before:
+        return False
+    is_between = bool(after) and {unicodedata.category(before), unicodedata.category(after)} <= _JOINED
+    return is_between or unicodedata.combining(before) == _VIRAMA
 
 
 def plain(name: str) -> str:
@@ -25,9 +44,9 @@ def plain(name: str) -> str:
 
 
 def look(name: str) -> str:
-    """What it looks like: two names of one look are told apart by nobody."""
-    latin = unicodedata.normalize("NFKC", name).translate(_LOOKS).casefold()
-    letters = (letter for letter in latin if unicodedata.category(letter)[0] not in "PSZ")  # Bob, B.o.b, B o b
+    """What it looks like: two names of one look are told apart by nobody. Nothing, of signs alone."""
+    latin = unicodedata.normalize("NFKC", name).translate(_VARIANTS).translate(_LOOKS).casefold()
+    letters = (letter for letter in latin if unicodedata.category(letter)[0] not in "CPSZ")  # Bob, B.o.b, B o b
     return "".join(letters).translate(_LOOKS).replace("l", "i").replace("rn", "m").replace("vv", "w")
 
 
@@ -37,4 +56,4 @@ def is_reserved(name: str) -> bool:
 
 def passes_for(name: str, other: str) -> bool:
     """Whether it looks like the other without being it. Two members may be called the same; nobody a forgery of it."""
-    return look(name) == look(other) and plain(name) != plain(other)
+    return look(name) == look(other) != "" and plain(name) != plain(other)

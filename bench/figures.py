@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 
 # A measurement's line. Its names carry the unit; a number is kept as precise as it is, and rounded when it is shown.
@@ -33,4 +34,6 @@ def shown(value: float | str) -> str:
     """Three digits that count."""
     if isinstance(value, str):
         return value
+    if math.isnan(value):
+        return "–"
     return f"{value:,.0f}" if abs(value) >= 100 or value == int(value) else f"{value:.3g}"

@@ -22,6 +22,10 @@ aside = Aside()
 MIGRATIONS = "SELECT app, name FROM django_migrations"
 WORKERS = "SELECT count(*) FROM conversations_pulse WHERE seen_at > now() - make_interval(secs => %s)"
 
+# Workers of versions before the pulse are not seen. Their leases would be no better a sign: web processes that were
+# ready only while an answer is written would replace the older ones, and then all be away, with nobody able to ask.
+NO_WORKER = "worker: none was heard of within its lease; workers are updated and started before web\n"
+
 
 async def healthz(scope: Scope) -> Reply:
     return Reply(200, "alive\n")
@@ -39,7 +43,7 @@ async def _what_the_database_lacks() -> str:
         if not known <= applied:
             return "migrations: some are not applied; `manage.py prepare` does\n"
         ((workers,),) = await aside.ask(WORKERS, settings.LEASE_SECONDS)
-        return "" if workers else "worker: none was heard of within its lease\n"
+        return "" if workers else NO_WORKER
     except psycopg.errors.UndefinedTable:
         return "migrations: none is applied; `manage.py prepare` does\n"
     except (psycopg.Error, TimeoutError):

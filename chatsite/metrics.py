@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextvars import Context
 from secrets import compare_digest
 
 from django.conf import settings
@@ -19,7 +20,8 @@ async def metrics(scope: Scope) -> Reply | None:
     if not _may(scope):
         return None
     if not _watching:
-        _watching.append(asyncio.create_task(vitals.watch(aside)))
+        # Not in this request's context: all that it ever logs would name this request.
+        _watching.append(asyncio.create_task(vitals.watch(aside), context=Context()))
         await asyncio.sleep(0)  # it registers
     return Reply(200, (await asyncio.to_thread(generate_latest)).decode(), CONTENT_TYPE_PLAIN_0_0_4)
 

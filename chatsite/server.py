@@ -198,7 +198,13 @@ class Socket(WebSocketProtocol):  # type: ignore[misc]  # Daphne is untyped
 
     @override
     def sendData(self, data: bytes, sync: bool = False, chopsize: int | None = None) -> None:
-        self.transport.write(data)
+        """Now, if nothing waits before it: to ask the reactor first, as Twisted does, costs more than to send."""
+        transport = self.transport
+        if transport.connected and not (transport.disconnecting or transport.dataBuffer or transport._tempDataLen):
+            sent = transport.writeSomeData(data)
+            data = data[sent:] if isinstance(sent, int) else data  # else it is lost; write() will see to that
+        if data:
+            transport.write(data)
 
     def pauseProducing(self) -> None:  # noqa: N802  # Twisted's names, here and below
         self._is_behind = True

@@ -194,7 +194,7 @@ class Answer:
 
     async def _read(self, candidate: Candidate, request: ChatRequest, seam: Seam) -> None:
         answer = candidate.stream(
-            request, self._clients, partial(self._on_turn, candidate), partial(self._log.taken, self.generation.pk)
+            request, self._clients, partial(self._on_turn, candidate), partial(self._log.next_flush, self.generation.pk)
         )
         async with contextlib.aclosing(answer) as deltas:
             async for delta in deltas:

@@ -18,6 +18,7 @@ from conversations.pace import Pace
 logger = logging.getLogger(__name__)
 
 BUFFER_LIMIT = 256 * 1024  # characters of one answer that wait for a database that is away
+READING = 3  # turns of the event loop in which all answers read and add what has come for them since the last flush
 AWAY_SECONDS = 1.0  # a flush that takes longer: the database is away; until then much that waits is only a burst
 
 
@@ -61,7 +62,7 @@ class Log:
         self._cross = cross
         self._writers: dict[UUID, _Writer] = {}
         self._wake = asyncio.Event()
-        self._taking = asyncio.Event()  # the next flush to take what is gathered
+        self._next = asyncio.Event()  # the next flush is about to take what is gathered
         self._flushing_since: float | None = None
         self._waiting_since: float | None = None  # the oldest word that no flush has taken
 
@@ -87,14 +88,14 @@ class Log:
             writer.stop(False)
         self._wake.set()
 
-    async def taken(self, generation_id: UUID) -> None:
-        """Return when a flush has taken what was added: a word that is read before then is seen no earlier.
+    async def next_flush(self, generation_id: UUID) -> None:
+        """Return when a flush is about to take what was added: a word that is read before then is seen no earlier.
 
-        At once while the database is away. Then BUFFER_LIMIT says when it is too much.
+        At once when nothing was added, and while the database is away. Then BUFFER_LIMIT says when it is too much.
         """
         writer = self._writers.get(generation_id)
-        while writer and writer.pieces and not self._is_away():
-            await self._taking.wait()
+        if writer and writer.pieces and not self._is_away():
+            await self._next.wait()
 
     def _is_away(self) -> bool:
         since = self._flushing_since
@@ -114,14 +115,16 @@ class Log:
             await pace.wait()
             self._wake.clear()
             pace.begin()
+            self._let_read_on()
+            for _ in range(READING):
+                await asyncio.sleep(0)
             await self._flush([writer for writer in self._writers.values() if writer.pieces])
             pace.end()
 
     async def _flush(self, writers: list[_Writer]) -> None:
         gathered = [event for writer in writers for event in writer.take()]
-        self._let_go_on()
         self._flushing_since = began = time.monotonic()
-        patience = asyncio.get_running_loop().call_later(AWAY_SECONDS + 0.1, self._let_go_on)
+        patience = asyncio.get_running_loop().call_later(AWAY_SECONDS + 0.1, self._let_read_on)
         waiting_since, self._waiting_since = self._waiting_since or began, None
         refused = await self._append(gathered)
         self._flushing_since = None
@@ -136,9 +139,9 @@ class Log:
             if not writer.pieces or writer.generation_id in refused:
                 writer.idle.set()
 
-    def _let_go_on(self) -> None:
-        self._taking.set()
-        self._taking = asyncio.Event()
+    def _let_read_on(self) -> None:
+        self._next.set()
+        self._next = asyncio.Event()
 
     async def _append(self, gathered: list[Event]) -> set[UUID]:
         """Append until it is certain; the ids that were refused. The log takes what is repeated once."""

@@ -36,9 +36,7 @@ class Migration(PatientMigration):
             ),
         ),
         AddIndex("generation", models.Index(fields=["created_at"], name="generations_by_time")),
-        AddIndex(
-            "generation", models.Index(fields=["member", "created_at"], name="generations_of_a_member")
-        ),
+        AddIndex("generation", models.Index(fields=["member", "created_at"], name="generations_of_a_member")),
         DropIndexOfForeignKey(  # messages_changed_since begins with it
             "message",
             "conversation",

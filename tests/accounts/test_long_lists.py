@@ -93,10 +93,22 @@ def test_a_search_for_an_address_finds_that_members_rows(desk: Client, bob: User
     assert listed(desk, q="nobody@example.org").result_count == 0
 
 
+@pytest.mark.parametrize("sought", ["\0", "bob\0@example.org"])
+def test_a_search_for_what_the_database_cannot_hold_finds_nobody(desk: Client, bob: User, sought: str) -> None:
+    calls(1, member_id=bob.pk)
+    assert listed(desk, q=sought).result_count == 0
+
+
 def test_the_page_of_an_old_row_opens(desk: Client) -> None:
     calls(WINDOW)
     [old] = calls(1, until=NOON - timedelta(days=60))
     assert desk.get(f"{LIST}{old.pk}/change/").status_code == 200
+
+
+@pytest.mark.parametrize("name", ["model", "provider__exact", "before"])
+def test_a_filter_by_what_the_database_cannot_hold_is_refused(desk: Client, name: str) -> None:
+    calls(1)
+    assert desk.get(LIST, {name: "\0"})["Location"] == f"{LIST}?e=1"
 
 
 @pytest.mark.parametrize("before", ["yesterday", "2026-03-15", "2026-99-99T00:00:00Z", "2026-03-15T12:00:00"])

@@ -138,6 +138,37 @@ def test_what_is_there_is_kept_unless_it_is_given_up(backup: Path, process_envir
     assert not Generation.objects.live().exists()
 
 
+def test_what_was_under_way_is_asked_of_nobody_if_a_restore_ends_before_it_is_through(
+    backup: Path, elsewhere: Environment, process_environment: Environment, tmp_path: Path, upstream: Upstream
+) -> None:
+    """Here the newest tables are there, and no migration of theirs is written down: it fails after the data came."""
+    with psycopg.connect(process_environment["DATABASE_URL"], autocommit=True) as database:
+        newest = "app = 'conversations' AND name >= '0004_pulse'"
+        rows = database.execute(f"DELETE FROM django_migrations WHERE {newest} RETURNING *".encode()).fetchall()
+        try:
+            assert manage(process_environment, "backup", backup).returncode == 0
+        finally:
+            database.cursor().executemany("INSERT INTO django_migrations VALUES (%s, %s, %s, %s)", rows)
+    said = manage(elsewhere, "restore", backup)
+    assert said.returncode == 1
+    assert "run `restore` again, with --replace" in said.stderr
+    states = "SELECT state FROM conversations_generation ORDER BY state"
+    assert in_it(elsewhere, states) == [("queued",), ("running",)]
+    with worker_process(elsewhere | {"DEEPSEEK_API_KEY": "sk-0123456789abcdef"}, tmp_path):
+        wait_until(lambda: in_it(elsewhere, states) == [("queued",), ("stopped",)], "the reaper")
+    assert upstream.requests == []
+    assert ("word 1, word 2, ",) in in_it(elsewhere, "SELECT text FROM conversations_message")
+
+
+def test_who_else_is_connected_is_told(backup: Path, elsewhere: Environment) -> None:
+    """A worker of another version may go by another name."""
+    with psycopg.connect(elsewhere["DATABASE_URL"], application_name="chat_older"):
+        said = manage(elsewhere, "restore", backup)
+    assert said.returncode == 0, said.stderr
+    assert "Also connected: chat_older. A web or worker of another version has to be stopped as well." in said.stderr
+    assert "Also connected" not in manage(elsewhere, "restore", backup, "--replace", "--yes").stderr
+
+
 def test_nobody_may_be_at_work_meanwhile(backup: Path, process_environment: Environment, tmp_path: Path) -> None:
     with worker_process(process_environment, tmp_path):
         said = manage(process_environment, "restore", backup, "--replace", "--yes")
@@ -270,6 +301,18 @@ def test_the_secrets_are_written_beside_it_when_asked_for(process_environment: E
         check=True,
     ).stdout
     assert shown == f"{environment['SECRET_KEY']} {environment['PROVIDER_KEYS_SECRET']}\n"
+
+
+def test_a_backup_whose_secrets_cannot_be_written_stands(
+    process_environment: Environment, elsewhere: Environment, tmp_path: Path, alice: User
+) -> None:
+    (tmp_path / "file.secrets").mkdir()
+    said = manage(process_environment, "backup", tmp_path / "file", "--secrets")
+    assert said.returncode == 1
+    assert f"{tmp_path}/file holds the database" in said.stdout
+    assert "The backup stands, without the secrets. " in said.stderr
+    assert "file.secrets can't be written: Is a directory." in said.stderr
+    assert manage(elsewhere, "restore", tmp_path / "file").returncode == 0
 
 
 def test_keys_that_no_secret_opens_are_told(

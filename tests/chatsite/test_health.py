@@ -35,7 +35,10 @@ def get(port: int, path: str, **headers: str) -> tuple[int, str]:
 
 
 def test_it_is_ready_once_a_worker_lives(served: Web) -> None:
-    assert get(served.port, "/readyz") == (503, "worker: none was heard of within its lease\n")
+    assert get(served.port, "/readyz") == (
+        503,
+        "worker: none was heard of within its lease; workers are updated and started before web\n",
+    )
     Pulse.objects.beat("a worker")
     assert get(served.port, "/readyz") == (200, "ready\n")
     assert get(served.port, "/accounts/login/")[0] == 400  # any other path is for its own host alone

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import http.client
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,13 +11,17 @@ import pytest
 from django.db.models.functions import Now
 from django.test import Client
 from prometheus_client.parser import text_string_to_metric_families
+from pytest_django import Settings
 from websockets.sync.client import connect
 from websockets.typing import Origin
 
 from accounts.models import User
 from catalog import circuits
 from catalog.models import Provider
+from chatsite.health import aside
+from chatsite.metrics import _watching, metrics
 from conversations.models import Conversation, Generation
+from conversations.tracing import ids, trace
 from tests.cable import Cable
 from tests.chatsite.processes import Program, free_port, until
 from tests.conversations.conftest import alice, conversation, generation, question, route, upstream
@@ -160,3 +165,16 @@ def test_a_port_that_is_taken_is_said(process_environment: dict[str, str], tmp_p
     words = rf"Can't show metrics on 127.0.0.1:{served.port} \(Address already in use\)"
     with pytest.raises(AssertionError, match=words), worker_process(environment, tmp_path):
         pass
+
+
+async def test_what_watches_for_ever_names_no_request(settings: Settings, transactional_db: None) -> None:
+    settings.METRICS_TOKEN = TOKEN
+    before = asyncio.all_tasks()
+    trace(request_id="the-first")
+    assert await metrics({"headers": [(b"authorization", f"Bearer {TOKEN}".encode())]})
+    (watching,) = asyncio.all_tasks() - before
+    assert watching.get_context().run(ids) == {}
+    watching.cancel()
+    await asyncio.wait([watching])
+    _watching.clear()
+    await aside.close()

@@ -105,6 +105,23 @@ def test_a_fault_of_our_own_stays_one(rf: RequestFactory) -> None:
         assert server_error(rf.get("/")).status_code == 503
 
 
+@pytest.mark.parametrize(
+    ("body", "kind"),
+    [
+        (b"text=a", "multipart/form-data"),
+        (b"text=a", "multipart/form-data; boundary=\xc3\xa9"),
+        (b"text=a", "application/x-www-form-urlencoded; charset=utf-7"),
+        (b"text=" + b"a" * 9_000_000, "application/x-www-form-urlencoded"),
+    ],
+)
+def test_a_form_that_nobody_can_read_breaks_it_no_second_time(rf: RequestFactory, body: bytes, kind: str) -> None:
+    request = rf.generic("POST", "/c/", body, content_type=kind)
+    try:
+        raise OperationalError("away")
+    except OperationalError:
+        assert server_error(request).status_code == 503
+
+
 def test_a_password_is_never_shown_again(rf: RequestFactory) -> None:
     try:
         raise OperationalError("away")

@@ -37,18 +37,25 @@ class Command(BaseCommand):
         try:
             with database_running(may_be_new=False):
                 _dump(file)
-            if secrets:
-                _write_secrets(_beside(file))
         except (ToolError, PostgresError) as error:
             raise CommandError(f"There is no backup. {error}") from error
         except OSError as error:
             raise CommandError(f"There is no backup. {file} can't be written: {error.strerror}.") from error
         self.stdout.write(f"{file} holds the database, {file.stat().st_size / 1e6:.1f} MB.")
-        self.stdout.write(
-            f"{_beside(file)} holds the secrets: keep it elsewhere."
-            if secrets
-            else "It does not hold SECRET_KEY and PROVIDER_KEYS_SECRET: keep these as well, or use --secrets."
-        )
+        if secrets:
+            self._keep_secrets(_beside(file))
+        else:
+            self.stdout.write(
+                "It does not hold SECRET_KEY and PROVIDER_KEYS_SECRET: keep these as well, or use --secrets."
+            )
+
+    def _keep_secrets(self, file: Path) -> None:
+        try:
+            _write_secrets(file)
+        except OSError as error:
+            reason = f"{file} can't be written: {error.strerror}"
+            raise CommandError(f"The backup stands, without the secrets. {reason}.") from error
+        self.stdout.write(f"{file} holds the secrets: keep it elsewhere.")
 
 
 def _dump(file: Path) -> None:

@@ -4,6 +4,9 @@ It happens in one transaction: whatever goes wrong, what was there is there stil
 Then the database is brought to this version, answers that were under way end as interrupted with all their stored
 words, and the pulses of workers go. Sessions stay: with the same SECRET_KEY people are still signed in.
 
+It may be run again, with --replace, whenever it was interrupted. Until it has come to its end, no worker that is
+started takes up a question of the backup.
+
 The secrets are not in FILE, see `backup`. Set SECRET_KEY and PROVIDER_KEYS_SECRET as they were, or put `secret_key` and
 `provider_keys_secret` back into VAR_DIR, before the house is started.
 """
@@ -20,7 +23,7 @@ from typing import Any
 import psycopg
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError, CommandParser
-from django.db import connection
+from django.db import DatabaseError, connection
 
 from accounts.models import User
 from catalog.keys import KeyLostError
@@ -35,12 +38,21 @@ from conversations.models import Conversation, Message, Pulse
 ROLE = "chat_restore"
 # The names of their pools, of their channels (see conversations.bus), which they always hold open, and of `Aside`.
 AT_WORK = ["chat_web", "chat_worker", "chat_feed", "chat_work", "chat_aside"]
-OTHERS = (
-    "SELECT application_name FROM pg_stat_activity WHERE datname = current_database() AND application_name = ANY(%s)"
-)
+# Autovacuum has no role. What a client says besides its name is shown to its own role alone.
+OTHERS = """
+    SELECT DISTINCT application_name FROM pg_stat_activity
+     WHERE datname = current_database() AND usesysid IS NOT NULL AND application_name <> %s
+"""
 TABLES = "SELECT count(*) FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p', 'v', 'm')"
 # Whoever else looks at a table right now, a report perhaps, is not waited for.
 BEGIN = b"BEGIN; SET LOCAL lock_timeout = '5s'; DROP SCHEMA public CASCADE; CREATE SCHEMA public;\n"
+# What was under way, should we be gone before `ending.end_restored`: a reaper ends it as stopped, and what waited is
+# nobody's to claim. An answer would cost money, and may have been given long ago. (psycopg reads no 'infinity'.)
+COMMIT = b"""
+    UPDATE public.conversations_generation SET stop_requested = true, lease_until = now() WHERE state = 'running';
+    UPDATE public.conversations_generation SET not_before = '9999-01-01Z' WHERE state = 'queued';
+    COMMIT;
+"""
 
 
 class Command(BaseCommand):
@@ -60,15 +72,23 @@ class Command(BaseCommand):
                 self._make_sure(replace=replace, yes=yes)
                 _read(pg, file)
                 self._tidy()
+        except DatabaseError as error:
+            raise CommandError(
+                f"{file} is in the database, and not yet fit to work with: {str(error).strip()}. When that is mended, "
+                "run `restore` again, with --replace. Until then what was under way is held back."
+            ) from error
         except (ToolError, PostgresError) as error:
             raise CommandError(f"Nothing was restored. {error}") from error
 
     def _make_sure(self, *, replace: bool, yes: bool) -> None:
         with psycopg.connect(conninfo(application_name=ROLE)) as database:
-            others = sorted({name for (name,) in database.execute(OTHERS, [AT_WORK])})
+            others = sorted(name for (name,) in database.execute(OTHERS, [ROLE]))
             tables = database.execute(TABLES).fetchone()
+        if at_work := [name for name in others if name in AT_WORK]:
+            raise ToolError(f"The database is in use by {', '.join(at_work)}: stop web and workers first.")
         if others:
-            raise ToolError(f"The database is in use by {', '.join(others)}: stop web and workers first.")
+            named = ", ".join(name or "somebody without a name" for name in others)
+            self.stderr.write(f"Also connected: {named}. A web or worker of another version has to be stopped as well.")
         if not tables or not tables[0]:
             return
         if not replace:
@@ -131,7 +151,7 @@ def _read(pg: Tools, file: Path) -> None:
         is_whole = reader.wait() == 0
         with suppress(BrokenPipeError):
             if is_whole:
-                writer.stdin.write(b"COMMIT;\n")
+                writer.stdin.write(COMMIT)
             writer.stdin.close()
         if writer.wait() or not is_whole:
             said.seek(0)
