@@ -16,9 +16,9 @@ from django.db import close_old_connections
 from django.http.response import HttpResponseBase
 from django.urls import set_script_prefix
 
-# Requests under way: a few more than the pool has connections. Forty that compute at once would leave the event loop and
-# the feed a fortieth of the interpreter; with twelve, 200 that ask within five seconds have their first word in half the
-# time.
+# Requests under way: a few more than the pool has connections. Forty that compute at once would leave the event loop
+# and the feed a fortieth of the interpreter; with twelve, 200 who ask within five seconds have their first word in
+# half the time.
 THREADS = 12
 
 
