@@ -76,6 +76,9 @@ def refusals(response: Any) -> str:
         ("cat.png", painted(size=(1, 50_000))),
         ("cat.tiff", painted("TIFF")),
         ("cat.png", b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n%%EndComments\n{ loop }"),
+        ("cat.png", b"%PDF-1.7\n1 0 obj<</OpenAction<</S/JavaScript/JS(app.alert(1))>>>>endobj\n%%EOF"),
+        ("cat.txt", b'<?xml version="1.0"?><?xml-stylesheet type="text/xsl" href="//evil.tld/x.xsl"?><x/>'),
+        ("cat.csv", b"MIME-Version: 1.0\nContent-Type: multipart/related; type=text/html\n\n<script>alert(1)</script>"),
     ],
 )
 @pytest.mark.parametrize("headers", [{}, HTMX], ids=["without script", "with script"])

@@ -1,6 +1,6 @@
-"""Which test stands for which attack: sockets (WS), others' things (ID), sessions and rights (AU), keys (LK), CPU (RD).
+"""Which test stands for which attack, `file::test` below tests/.
 
-`file::test`, below tests/. A test that was renamed or lost fails here.
+A test that was renamed or lost fails here, and so does an attack that has neither a test nor a reason to have none.
 """
 
 from __future__ import annotations
@@ -10,13 +10,158 @@ from pathlib import Path
 
 import pytest
 
+from tests.attacks.routes import all_routes
+
 TESTS = Path(__file__).resolve().parents[1]
 SOCKET, MATRIX = "conversations/test_socket.py", "attacks/test_routes.py"
 SIGNING_IN, LINKS, ADMIN = "accounts/test_signing_in.py", "accounts/test_links.py", "accounts/test_admin.py"
 IMAGES, SOCKETS, HEADERS = "attacks/test_images.py", "attacks/test_sockets.py", "attacks/test_headers.py"
 STRANGERS, DESK, LEAKS = "conversations/test_strangers.py", "attacks/test_desk.py", "attacks/test_leaks.py"
+INJECTION, EXFILTRATION, TRUST = (
+    "attacks/test_injection.py",
+    "attacks/test_exfiltration.py",
+    "attacks/test_safe_html.py",
+)
+FUZZ, TITLES, STRANGE = "attacks/test_renderer_fuzz.py", "attacks/test_titles.py", "journeys/test_strange_answers.py"
+MARKDOWN = "conversations/markdown"
+RENDERING, GATE, BOMBS = f"{MARKDOWN}/test_rendering.py", f"{MARKDOWN}/test_gate.py", f"{MARKDOWN}/test_bombs.py"
+CODE, FORMULAS = f"{MARKDOWN}/test_code.py", f"{MARKDOWN}/test_formulas.py"
+
+# The numbers that are in use.
+SECTIONS = {
+    "XS": [1, 2, 4, *range(6, 9), *range(10, 13), 14, 15, *range(17, 24), *range(25, 28)],  # markup and script
+    "EX": [*range(1, 5), *range(6, 9), *range(10, 13)],  # telling others what is ours
+    "WS": [*range(1, 4), 6, *range(8, 11), 12],  # sockets
+    "ID": [1, 3, 4, *range(6, 10), *range(11, 16)],  # what is others'
+    "SH": [1, 2, *range(4, 11)],  # shared links
+    "AU": [*range(1, 13), 14, *range(16, 23)],  # sessions and rights
+    "EP": [2, 3, 4],  # exports and logs
+    "RD": range(2, 8),  # the CPU
+    "LK": [1, 2, *range(4, 8)],  # keys
+}
+
+# By a word that the addresses of the feature would hold: when it comes, a test below fails until its rows have theirs.
+NOT_THERE_YET = {
+    "share": ["EX12", "ID7", *(f"SH{number}" for number in SECTIONS["SH"])],
+    "tool": ["EX6", "EX7", "EX8", "EX10", "EX11"],  # nor a memory that a model could write to
+    "export": ["EP2", "EP3", "ID14"],
+    "preview": ["XS21"],  # of tables; the only files are images
+    "fork": ["ID8"],  # nor an import
+    "v1/": ["ID9", "AU9", "AU10", "AU11", "AU12"],  # an interface for programs, and keys for it
+}
 
 ROWS = {
+    "XS1 an element with a handler": [
+        f"{INJECTION}::test_what_a_model_says_stays_in_its_message_at_every_state",
+        f"{RENDERING}::test_an_attack_is_text",
+        f"{STRANGE}::test_no_attack_runs_loads_anything_or_leaves_its_message",
+    ],
+    "XS2 the same in pieces": [
+        f"{INJECTION}::test_one_character_at_a_time_it_stays_there_too",
+        f"{MARKDOWN}/test_growing.py::test_an_attack_is_text_at_every_moment_one_character_at_a_time",
+    ],
+    "XS4 what does not end": [
+        f"{INJECTION}::test_what_a_model_says_stays_in_its_message_at_every_state",
+        f"{STRANGE}::test_no_attack_runs_loads_anything_or_leaves_its_message",
+    ],
+    "XS6 languages of code": [
+        f"{CODE}::test_a_language_we_do_not_know_is_plain",
+        f"{CODE}::test_html_and_svg_are_coloured_text",
+        f"{CODE}::test_the_name_is_ours_or_a_harmless_form_of_the_models",
+    ],
+    "XS7 links that run": [
+        f"{RENDERING}::test_a_link_to_anywhere_but_web_and_mail_is_its_label",
+        f"{RENDERING}::test_an_attack_is_text",
+        f"{GATE}::test_only_web_and_mail_addresses_pass",
+    ],
+    "XS8 links to programs, and to ourselves": [
+        f"{RENDERING}::test_a_link_to_anywhere_but_web_and_mail_is_its_label",
+        f"{RENDERING}::test_markdown_becomes_html",
+        f"{STRANGE}::test_images_html_and_links_of_a_model_load_nothing_and_run_nothing",
+        f"{MATRIX}::test_looking_changes_nothing",
+    ],
+    "XS10 formulas that lead or load": [f"{FORMULAS}::test_a_hostile_or_broken_formula_is_its_source"],
+    "XS11 broken formulas with markup": [
+        f"{FORMULAS}::test_a_hostile_or_broken_formula_is_its_source",
+        f"{FORMULAS}::test_text_in_a_formula_is_text",
+    ],
+    "XS12 formulas without end": [
+        f"{FORMULAS}::test_a_hostile_or_broken_formula_is_its_source",
+        f"{FORMULAS}::test_a_large_formula_takes_a_moment",
+        f"{BOMBS}::test_so_much_code_of_a_text_is_coloured_and_so_many_formulas_are_converted",
+    ],
+    "XS14 diagrams": [
+        f"{CODE}::test_a_language_we_do_not_know_is_plain",
+        f"{RENDERING}::test_an_attack_is_text",
+    ],
+    "XS15 htmx": [
+        f"{RENDERING}::test_nothing_of_htmx_survives_in_any_attribute",
+        f"{GATE}::test_only_what_is_allowed_passes",
+        f"{FUZZ}::test_the_last_state_that_was_streamed_is_what_a_reload_shows",  # also that bodies carry hx-ignore
+        f"{EXFILTRATION}::test_every_page_says_that_nothing_is_loaded_from_elsewhere_or_told_to_others",
+        f"{TRUST}::test_our_script_makes_no_elements_of_text_and_hears_nobody_elses_messages",
+    ],
+    "XS17 what looks like ours": [
+        f"{INJECTION}::test_words_in_any_row_are_only_words_on_every_page_of_the_chat",
+        f"{GATE}::test_only_what_is_allowed_passes",
+        "conversations/test_showing.py::test_what_a_person_typed_is_shown_as_it_was_typed",
+    ],
+    "XS18 characters that hide or reorder": [
+        f"{RENDERING}::test_characters_that_hide_or_reorder_text_are_taken_out",
+        f"{TITLES}::test_a_models_title_does_not_reverse_what_stands_behind_it",
+        f"{IMAGES}::test_a_name_makes_no_header_no_markup_and_no_path",
+    ],
+    "XS19 SVG": [
+        f"{IMAGES}::test_a_file_that_is_no_image_is_refused_in_words_and_the_question_kept",
+        f"{IMAGES}::test_an_image_is_served_as_what_it_is_and_can_do_nothing",
+    ],
+    "XS20 files that are something else": [
+        f"{IMAGES}::test_a_file_that_is_no_image_is_refused_in_words_and_the_question_kept",
+        f"{IMAGES}::test_of_a_file_that_is_two_things_at_once_only_the_pixels_are_kept",
+    ],
+    "XS22 what is said back": [
+        f"{INJECTION}::test_what_is_said_back_is_only_said",
+        f"{INJECTION}::test_no_header_and_no_page_of_the_server_leads_where_a_request_says",
+        f"{HEADERS}::test_a_host_that_is_not_ours_is_refused_and_said_nowhere",
+    ],
+    "XS23 messages of other windows": [
+        f"{STRANGE}::test_messages_of_other_windows_are_not_heard",
+        f"{TRUST}::test_our_script_makes_no_elements_of_text_and_hears_nobody_elses_messages",
+    ],
+    "XS25 any splices in any cuts": [
+        f"{FUZZ}::test_every_state_of_any_text_in_any_cut_is_safe_and_stays_in_its_message",
+        f"{FUZZ}::test_the_last_state_that_was_streamed_is_what_a_reload_shows",
+        f"{STRANGE}::test_a_browser_reads_what_we_write_as_our_checks_read_it",
+    ],
+    "XS26 titles": [
+        f"{TITLES}::test_a_title_is_text_wherever_it_stands",
+        f"{INJECTION}::test_words_in_any_row_are_only_words_on_every_page_of_the_chat",
+        f"{TRUST}::test_only_mails_are_not_escaped_and_they_are_plain_text",
+    ],
+    "XS27 the administrators' desk": [
+        f"{INJECTION}::test_words_in_any_row_are_only_words_on_the_administrators_desk",
+        f"{TRUST}::test_a_text_is_called_html_in_two_modules_only",
+        f"{TRUST}::test_no_template",
+    ],
+    "EX1 images from elsewhere": [
+        f"{EXFILTRATION}::test_nothing_is_loaded_at_any_state_of_an_answer_also_from_ourselves",
+        f"{EXFILTRATION}::test_an_image_from_elsewhere_names_its_host",
+        f"{STRANGE}::test_images_html_and_links_of_a_model_load_nothing_and_run_nothing",
+    ],
+    "EX2 images from ourselves": [
+        f"{IMAGES}::test_a_model_that_names_an_image_of_ours_makes_nobody_load_it",
+        f"{EXFILTRATION}::test_nothing_is_loaded_at_any_state_of_an_answer_also_from_ourselves",
+        f"{MATRIX}::test_looking_changes_nothing",
+    ],
+    "EX3 an image for every letter": [
+        f"{EXFILTRATION}::test_nothing_is_loaded_at_any_state_of_an_answer_also_from_ourselves"
+    ],
+    "EX4 whatever else loads": [
+        f"{EXFILTRATION}::test_nothing_is_loaded_at_any_state_of_an_answer_also_from_ourselves",
+        f"{EXFILTRATION}::test_every_page_says_that_nothing_is_loaded_from_elsewhere_or_told_to_others",
+        f"{EXFILTRATION}::test_what_is_refused_says_so_too",
+        f"{EXFILTRATION}::test_the_server_says_it_with_files_as_well",
+    ],
     "WS1 another origin": [
         "attacks/test_production.py::test_a_page_of_another_origin_opens_no_socket",
         f"{SOCKET}::test_another_sites_page_is_refused_before_it_is_accepted",
@@ -152,8 +297,33 @@ ROWS = {
         "accounts/test_names.py::test_a_name_that_looks_like_bobs_and_is_another_is_refused",
         "accounts/test_names.py::test_nobody_is_called_like_what_is_no_member",
     ],
+    "EP4 entries in the log": [
+        "chatsite/test_logs.py::test_a_title_forges_no_entry",
+        "chatsite/test_logs.py::test_an_exception_forges_no_entry_either_and_is_one_field_of_json",
+    ],
+    "RD2 the whole answer with every word": [
+        f"{MARKDOWN}/test_cost.py::test_an_answer_of_one_shape_costs_as_much_at_its_end_as_at_its_start",
+        f"{BOMBS}::test_a_growing_bomb_stays_cheap",
+        "attacks/test_streams.py::test_what_is_new_costs_the_same_however_much_was_said",
+        "conversations/test_feed_cost.py::test_the_frames_of_an_answer_grow_with_its_text_not_with_its_square",
+    ],
+    "RD3 code without end": [
+        f"{CODE}::test_every_lexer_exists_keeps_the_text_and_is_quick_with_what_does_not_end",
+        f"{CODE}::test_a_language_we_do_not_know_is_plain",
+        f"{CODE}::test_a_large_block_and_a_long_line_are_plain",
+        f"{BOMBS}::test_after_a_block_that_takes_too_long_the_rest_of_the_text_is_plain",
+    ],
     "RD4 searching": [f"{DESK}::test_what_is_searched_for_is_text_and_no_pattern"],
     "RD6 patterns from outside": ["attacks/test_choke_points.py::test_no_pattern_comes_from_outside"],
+    "RD5 what looks like addresses": [
+        f"{BOMBS}::test_many_or_endless_addresses_are_text_and_some_are_links",
+        f"{BOMBS}::test_a_bomb_costs_and_fills_no_more_than_a_multiple_of_plain_words",
+        f"{BOMBS}::test_no_text_ends_the_process",
+    ],
+    "RD7 the event loop meanwhile": [
+        "attacks/test_event_loop.py::test_answers_are_rendered_for_sockets_in_the_feeds_threads",
+        "attacks/test_event_loop.py::test_answers_are_rendered_for_pages_in_the_pages_threads",
+    ],
     "LK1 a key in a refusal": ["providers/test_secrets.py::test_an_exchange_that_fails_tells_nothing"],
     "LK2 an error with a key in hand": [
         f"{LEAKS}::test_a_page_that_breaks_with_a_key_in_hand_shows_none_and_logs_none",
@@ -170,6 +340,22 @@ ROWS = {
     "LK6 what we tell the model": [f"{LEAKS}::test_what_we_tell_the_model_stands_on_no_page"],
     "LK7 guessed paths": [f"{LEAKS}::test_a_guessed_path_leads_to_nothing"],
 }
+
+
+def test_every_attack_has_tests_or_a_reason_and_never_both() -> None:
+    found = [row.split()[0] for row in ROWS] + [row for rows in NOT_THERE_YET.values() for row in rows]
+    assert sorted(found) == sorted(f"{section}{number}" for section, numbers in SECTIONS.items() for number in numbers)
+
+
+def test_what_is_said_not_to_be_there_has_no_address() -> None:
+    assert not [route for route in all_routes() for word in NOT_THERE_YET if word in route]
+
+
+def test_no_model_is_offered_a_tool() -> None:
+    """The providers know how; nobody gives them any."""
+    modules = list((TESTS.parent / "conversations").rglob("*.py"))
+    assert modules
+    assert not [it for it in modules if "tools=" in it.read_text()]
 
 
 @pytest.mark.parametrize("row", ROWS)
