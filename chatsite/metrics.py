@@ -21,8 +21,7 @@ async def metrics(scope: Scope) -> Reply | None:
         return None
     if not _watching:
         # Not in this request's context: all that it ever logs would name this request.
-        _watching.append(asyncio.create_task(vitals.watch(aside), context=Context()))
-        await asyncio.sleep(0)  # it registers
+        _watching.append(asyncio.create_task(vitals.watch(vitals.show(aside)), context=Context()))
     return Reply(200, (await asyncio.to_thread(generate_latest)).decode(), CONTENT_TYPE_PLAIN_0_0_4)
 
 

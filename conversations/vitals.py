@@ -73,10 +73,15 @@ FIGURES = (
 )
 
 
-async def watch(aside: Aside) -> None:
-    """Show the house's figures, and look after the event loop, for as long as it runs."""
+def show(aside: Aside) -> House:
+    """Add the house's figures to those of this process, from now on."""
     house = House(aside, asyncio.get_running_loop())
     REGISTRY.register(house)
+    return house
+
+
+async def watch(house: House) -> None:
+    """Look after the event loop for as long as it runs; then the house's figures are shown no more."""
     try:
         while True:
             asleep = time.monotonic()

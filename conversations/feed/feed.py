@@ -104,7 +104,7 @@ class Feed:
                 self._hinted.add(conversation_id)
                 self._wake.set()
         else:
-            longer = {UUID(pk) for pk, _ in hint.get("g", ())}
+            longer = {UUID(pk) for pk, *_ in hint.get("g", ())}  # another version may say more
             if any(not longer.isdisjoint(room.growing) for room in self._rooms.values()):
                 self._wake.set()
 

@@ -81,7 +81,7 @@ def test_a_provider_that_is_left_alone_is_shown(served: Web, generation: Generat
 
 
 def test_without_the_database_the_process_still_tells_of_itself(served: Web, cable: Cable) -> None:
-    assert figures(served.port)["chat_database_up"] == 1
+    until(lambda: figures(served.port).get("chat_database_up") == 1, "the database's figures")
     with cable.held():
         shown = figures(served.port)
         assert shown["chat_database_up"] == 0

@@ -30,7 +30,7 @@ async def work() -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, worker.leave)
-    watching = asyncio.create_task(vitals.watch(aside))
+    watching = asyncio.create_task(vitals.watch(vitals.show(aside)))
     await worker.run()
     watching.cancel()
     await aside.close()
