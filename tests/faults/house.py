@@ -50,9 +50,7 @@ class Process:
         self.database = database
         self.killed_at = 0.0  # when it last ended without a word
         self._may_end = False
-        # In the clear, so that a cable can tell connections apart by what is said.
-        url = f"postgres://chat@127.0.0.1:{database.port}/chat?sslmode=disable"
-        self._environment = {**environment, "DATABASE_URL": url, "PORT": str(self.port or 1)}
+        self._environment = {**environment, "DATABASE_URL": _address(database), "PORT": str(self.port or 1)}
         self._log = folder / f"{name}.log"
         self._before = ""
         self.running = self._start({})
@@ -165,13 +163,28 @@ class House:
 
     def _prepare(self) -> list[str]:
         with self._cable() as cable:
-            url = f"postgres://chat@127.0.0.1:{cable.port}/chat?sslmode=disable"
             command = [sys.executable, "-m", "tests.faults.preparing", self._members_wanted]
-            made = subprocess.run(
-                command, cwd=ROOT, env={**self._environment, "DATABASE_URL": url}, check=True, stdout=subprocess.PIPE
-            )
+            environment = {**self._environment, "DATABASE_URL": _address(cable)}
+            made = subprocess.run(command, cwd=ROOT, env=environment, check=True, stdout=subprocess.PIPE)
         keys: list[str] = json.loads(made.stdout)
         return keys
+
+    async def manage(self, command: str, **more: str) -> tuple[int, str]:
+        """`manage.py …` beside all that runs: its exit code, and what it said."""
+        with self._cable() as cable:
+            running = await asyncio.create_subprocess_exec(
+                *(sys.executable, "manage.py", command),
+                cwd=ROOT,
+                env={**self._environment, "DATABASE_URL": _address(cable), **more},
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+            )
+            try:
+                said, _ = await running.communicate()
+            finally:
+                with suppress(ProcessLookupError):
+                    running.kill()
+        return await running.wait(), said.decode()
 
     @property
     def _environment(self) -> dict[str, str]:
@@ -244,6 +257,11 @@ class House:
 
     def note(self, words: str) -> None:
         self.notes.append(words)
+
+
+def _address(database: Cable) -> str:
+    # In the clear, so that a cable can tell connections apart by what is said.
+    return f"postgres://chat@127.0.0.1:{database.port}/chat?sslmode=disable"
 
 
 async def eventually[T](look: Callable[[], T], what: str, seconds: float = BUSY) -> T:
