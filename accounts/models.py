@@ -13,6 +13,7 @@ from django.db.models.functions import Lower
 from django.utils import timezone
 
 from accounts import names
+from accounts.preferences import Preferences
 
 
 class UserManager(BaseUserManager["User"]):
@@ -47,6 +48,8 @@ class User(AbstractBaseUser, PermissionsMixin):
     is_active = models.BooleanField("active", default=True, help_text="Take this away instead of deleting a member.")
     date_joined = models.DateTimeField(default=timezone.now, editable=False)
     link_version = models.PositiveIntegerField(default=0, editable=False)  # counts links; only the newest one works
+    # A Preferences. Its default stands in the database, for processes of the version before this.
+    preferences = models.JSONField(default=dict, db_default={}, blank=True, editable=False)
 
     objects: ClassVar[UserManager] = UserManager()
 
@@ -80,6 +83,10 @@ class User(AbstractBaseUser, PermissionsMixin):
         others = User.objects.exclude(pk=self.pk).exclude(name="").values_list("name", flat=True)
         if any(names.passes_for(self.name, other) for other in others):
             raise ValidationError({"name": "That looks like another member's name, and is written differently."})
+
+    @property
+    def prefers(self) -> Preferences:
+        return Preferences.stored(self.preferences)
 
     def get_short_name(self) -> str:
         return self.name or self.email.partition("@")[0]
