@@ -20,7 +20,7 @@ from django.views.decorators.http import require_GET, require_POST
 from catalog import circuits, discovering
 from catalog.defaults import ADDRESSES
 from catalog.forms import ProviderForm, StepFormSet
-from catalog.models import LanguageModel, Provider, Route, Step
+from catalog.models import Band, BilledAs, LanguageModel, Price, Provider, Rate, Route, Step
 from providers.errors import ProviderError
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ class ProviderAdmin(admin.ModelAdmin[Provider]):
     ordering = ("name",)
     actions = ("discover_models", "close_circuits")
     fieldsets = (
-        (None, {"fields": ("name", "dialect", "base_url", "concurrency", "enabled")}),
+        (None, {"fields": ("name", "dialect", "base_url", "currency", "concurrency", "enabled")}),
         ("Key", {"fields": ("key_setting", "new_key", "remove_key")}),
     )
 
@@ -183,3 +183,38 @@ class RouteAdmin(admin.ModelAdmin[Route]):
     @admin.display
     def chain(self, route: Route) -> str:
         return " → ".join(step.model.name for step in route.steps.all())
+
+
+# What it costs ------------------------------------------------------------------------------------------------------
+
+
+@admin.register(Price)
+class PriceAdmin(admin.ModelAdmin[Price]):
+    list_display = ("model", "currency", "band", "cache_hit", "cache_miss", "output", "valid_from", "valid_to", "note")
+    list_filter = ("model", "currency", "band")
+    list_select_related = ("model__provider", "band")
+    date_hierarchy = "valid_from"
+    ordering = ("model__provider__name", "model__name", "-valid_from", "band")
+    fieldsets = (
+        (None, {"fields": ("model", "currency", "band", "valid_from", "valid_to")}),
+        ("For a million tokens", {"fields": ("cache_hit", "cache_miss", "output")}),
+        (None, {"fields": ("per_call", "note")}),
+    )
+
+
+@admin.register(Band)
+class BandAdmin(admin.ModelAdmin[Band]):
+    list_display = ("name", "hours", "zone", "holidays")
+
+
+@admin.register(BilledAs)
+class BilledAsAdmin(admin.ModelAdmin[BilledAs]):
+    list_display = ("name", "model", "valid_from", "valid_to", "note")
+    list_filter = ("provider",)
+    list_select_related = ("model__provider",)
+    ordering = ("provider__name", "name", "-valid_from")
+
+
+@admin.register(Rate)
+class RateAdmin(admin.ModelAdmin[Rate]):
+    list_display = ("currency", "into", "rate", "valid_from", "note")

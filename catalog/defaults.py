@@ -12,7 +12,7 @@ from typing import Any
 from django.conf import settings
 from django.db import transaction
 
-from catalog import circuits
+from catalog import circuits, price_list
 from catalog.models import LanguageModel, Provider, Route
 
 # The environment decides where these are, at every start.
@@ -41,6 +41,7 @@ def ensure() -> None:
     flash = _model(deepseek, "deepseek-flash", DEEPSEEK_CONTEXT, DEEPSEEK_OUTPUT, thinks=True, sees=True, fills=True)
     pro = _model(deepseek, "deepseek-v4-pro", DEEPSEEK_CONTEXT, DEEPSEEK_OUTPUT, thinks=True, fills=True)
     local = _model(_provider("local", "llamacpp", "", 4), "smollm2-135m", 8192, 1024)
+    price_list.ensure(flash, pro, local)
 
     _route("auto", 5, label="Auto", auto=Auto.CHOOSER)
     _route("quick", 10, flash, label="Quick", auto=Auto.OTHERWISE)

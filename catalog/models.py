@@ -1,9 +1,10 @@
-"""Provider, LanguageModel, Route: rows an administrator edits, not code."""
+"""Provider, LanguageModel, Route: rows an administrator edits, not code. What they cost is in prices.py."""
 
 from __future__ import annotations
 
 import re
 from contextlib import suppress
+from datetime import datetime
 from typing import Any, ClassVar
 
 from django.conf import settings
@@ -13,8 +14,11 @@ from django.db import models
 from django.utils.functional import cached_property
 
 from catalog import addresses, keys
+from catalog.prices import Band, BilledAs, Currency, Price, Rate, in_force
 from providers.dialects import DIALECTS
 from providers.messages import Ability, Effort, Endpoint, Secret
+
+__all__ = ["Band", "BilledAs", "Circuit", "LanguageModel", "NoRouteError", "Price", "Provider", "Rate", "Route", "Step"]
 
 # An administrator names the setting, so it must be none of the others: they would be sent to the provider as its key.
 KEY_SETTING = re.compile(r"^[A-Z][A-Z0-9_]*_API_KEY\Z")
@@ -42,6 +46,9 @@ class Provider(models.Model):
     )
     # See keys.py. Left out of dumpdata.
     encrypted_key = models.TextField(blank=True, editable=False, serialize=False)
+    currency = models.CharField(
+        "billed in", max_length=3, choices=Currency, default=Currency.USD, db_default=Currency.USD
+    )
     concurrency = models.PositiveIntegerField("answers at once", default=16, validators=[MinValueValidator(1)])
     enabled = models.BooleanField(default=True)
 
@@ -134,6 +141,12 @@ class LanguageModel(models.Model):
     opens_thinking = models.BooleanField(
         default=False, help_text="Its template opens the thinking itself: answers show </think> and never <think>."
     )
+    unpriced_allowed = models.BooleanField(
+        "may answer without a price",
+        default=False,
+        db_default=False,
+        help_text="What it costs is then unknown: its calls are flagged, and never taken for free.",
+    )
 
     class Meta:
         verbose_name = "model"
@@ -159,6 +172,14 @@ class LanguageModel(models.Model):
             Ability.FIM: self.fills,
         }
         return frozenset(ability for ability, it_has in has.items() if it_has)
+
+    def price_at(self, at: datetime) -> Price | None:
+        """What it costs at an instant; None if nobody has said. `prices` may be prefetched."""
+        return in_force(self.prices.all(), self.provider.currency, at)
+
+    def may_be_charged(self, at: datetime) -> bool:
+        """Whether it may answer: it has a price, or an administrator allowed it without."""
+        return self.unpriced_allowed or self.price_at(at) is not None
 
     def takes(self, effort: str) -> frozenset[str]:
         """The parameters that change its answers when it thinks as much as `effort` says."""

@@ -25,7 +25,7 @@ from accounts.sessions import SessionStore
 from bench.seeding.inserting import insert
 from bench.seeding.texts import texts
 from catalog import defaults
-from catalog.models import Route
+from catalog.models import Rate, Route
 from conversations.models import Attachment, Conversation, Generation, Message
 from usage.models import Call, Reply
 
@@ -60,6 +60,7 @@ def fill(size: Size, say: Say = print) -> None:
     """Make it all, on a migrated database. Commits with every batch, tells what it does, and gathers statistics."""
     _make_chances(size.seed)
     defaults.ensure()
+    Rate.objects.create(currency="CNY", into="USD", rate="0.14", valid_from=timezone.now() - timedelta(days=800))
     members(size)
     sessions()
     plan(size)

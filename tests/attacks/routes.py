@@ -14,10 +14,11 @@ from django.contrib.auth.models import Group
 from django.db import connection, transaction
 from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver
+from django.utils import timezone
 
 from accounts import links
 from accounts.models import User
-from catalog.models import LanguageModel, Provider, Route
+from catalog.models import Band, BilledAs, LanguageModel, Price, Provider, Rate, Route
 from conversations import asking
 from conversations.attachments import prepare
 from conversations.models import Generation, Message
@@ -85,6 +86,8 @@ def build_world() -> World:
     provider = Provider.objects.create(name="deepseek", base_url="https://provider.example", dialect="deepseek")
     model = LanguageModel.objects.create(provider=provider, name="deepseek-flash", context_tokens=100_000)
     route = Route.objects.through(model, name="quick", label="Quick")
+    now = timezone.now()
+    price = Price.objects.create(model=model, cache_hit=0, cache_miss=0, output=0, valid_from=now)
     question = asking.start(alice, "What is a monad?", uuid4(), route, images=prepare([upload()]))
     generation = Generation.objects.get(message__parent=question)
     Message.objects.filter(pk=generation.message_id).update(text="A monoid in")
@@ -115,6 +118,12 @@ def build_world() -> World:
         "admin/catalog/provider": str(provider.pk),
         "admin/catalog/languagemodel": str(model.pk),
         "admin/catalog/route": str(route.pk),
+        "admin/catalog/price": str(price.pk),
+        "admin/catalog/band": str(Band.objects.create(name="Peak", hours="Mon 09:00-12:00", zone="UTC").pk),
+        "admin/catalog/billedas": str(
+            BilledAs.objects.create(provider=provider, name="flash", model=model, valid_from=now).pk
+        ),
+        "admin/catalog/rate": str(Rate.objects.create(currency="CNY", into="USD", rate=1, valid_from=now).pk),
         "admin/usage/call": str(call.pk),
         "admin/conversations/generation": str(generation.pk),
     }

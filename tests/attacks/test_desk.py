@@ -123,7 +123,13 @@ def test_no_secret_is_a_field_of_any_form_list_or_search() -> None:
 def test_an_administrator_sees_no_key_anywhere(world: World) -> None:
     """AU19: every page of the admin that there is, after a key was entered."""
     root, provider = world.browser("administrator"), Provider.objects.get()
-    shown = {"name": "deepseek", "dialect": "deepseek", "base_url": "https://provider.example", "concurrency": "5"}
+    shown = {
+        "name": "deepseek",
+        "dialect": "deepseek",
+        "base_url": "https://provider.example",
+        "concurrency": "5",
+        "currency": "USD",
+    }
     assert root.post(f"/admin/catalog/provider/{provider.pk}/change/", {**shown, "new_key": KEY}).status_code == 302
     provider.refresh_from_db()
     assert provider.kept_key.reveal() == KEY

@@ -86,7 +86,13 @@ def dump() -> str:
 def test_a_copy_of_the_database_opens_nothing(world: World) -> None:
     """LK4: no cookie, no link, no password and no key that works, not even in what a session holds."""
     root, visitor = world.browser("administrator"), world.browser("anonymous")
-    shown = {"name": "deepseek", "dialect": "deepseek", "base_url": "https://provider.example", "concurrency": "5"}
+    shown = {
+        "name": "deepseek",
+        "dialect": "deepseek",
+        "base_url": "https://provider.example",
+        "concurrency": "5",
+        "currency": "USD",
+    }
     provider = f"/admin/catalog/provider/{Provider.objects.get().pk}/change/"
     assert root.post(provider, {**shown, "new_key": KEY}).status_code == 302
     assert visitor.get(world.address("accounts/welcome/<uidb64>/<token>/"), follow=True).status_code == 200

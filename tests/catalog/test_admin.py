@@ -29,6 +29,7 @@ SHOWN: dict[str, Any] = {
     "name": "somewhere",
     "dialect": "openai",
     "base_url": "https://api.example.com/v1",
+    "currency": "USD",
     "concurrency": "16",
     "enabled": "on",
     "key_setting": "",

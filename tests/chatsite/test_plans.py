@@ -47,9 +47,13 @@ SMALL = {  # a few rows for each member, administrator or process, at most
     "auth_group_permissions",
     "auth_permission",
     "cache",  # of failed sign-ins; never above MAX_ENTRIES
+    "catalog_band",
+    "catalog_billedas",
     "catalog_circuit",
     "catalog_languagemodel",
+    "catalog_price",
     "catalog_provider",
+    "catalog_rate",
     "catalog_route",
     "catalog_step",
     "conversations_pulse",
