@@ -69,6 +69,8 @@ class Answer:
         self._opening: asyncio.Task[None] | None = None
         self._call: OpenCall | None = None  # the last one
         self._length = 0  # characters said
+        self._thinking_since: float | None = None  # on the event loop's clock
+        self._thought = 0.0  # seconds
         self._most = LONGEST
         self._ended = False
 
@@ -209,9 +211,16 @@ class Answer:
     def _take(self, delta: Delta, seam: Seam) -> None:
         match delta:
             case Text(text):
+                self._has_thought()
                 self._say(Chunk.Kind.TEXT, seam.take(text))
             case Reasoning(text):
+                self._thinking_since = self._thinking_since or asyncio.get_running_loop().time()
                 self._say(Chunk.Kind.REASONING, text)
+
+    def _has_thought(self) -> None:
+        if self._thinking_since is not None:
+            self._thought += asyncio.get_running_loop().time() - self._thinking_since
+            self._thinking_since = None
 
     def _say(self, kind: Chunk.Kind, text: str) -> None:
         self._log.add(self.generation.pk, kind, text)
@@ -230,13 +239,18 @@ class Answer:
         """
         if self._opening:
             await asyncio.gather(self._opening, return_exceptions=True)
-        return await self._cross.surely(_end, self.generation, self._epoch, outcome or HANDED_BACK, self._call)
+        self._has_thought()
+        return await self._cross.surely(
+            _end, self.generation, self._epoch, outcome or HANDED_BACK, self._call, self._thought
+        )
 
 
-def _end(generation: Generation, epoch: int, outcome: Outcome, call: OpenCall | None) -> bool:
+def _end(generation: Generation, epoch: int, outcome: Outcome, call: OpenCall | None, thought: float) -> bool:
     if call:
         calling.close_call(call, "" if outcome.state == State.DONE else outcome.error_code or str(outcome.state))
     facts = call.columns if call else {}
+    if thought:
+        facts["thought_ms"] = (generation.thought_ms or 0) + round(thought * 1000)
     ended = ending.end(generation, replace(outcome, facts=facts), may=lambda row: row.epoch == epoch)
     return ended and outcome.state == State.DONE
 

@@ -16,7 +16,7 @@ from catalog import choosing
 from catalog.models import Route
 from conversations import bus, ending
 from conversations.deeds import deed
-from conversations.errors import KeyReusedError, NotAnswerableError
+from conversations.errors import KeyReusedError, NotAnswerableError, StillWrittenError
 from conversations.models import Attachment, Conversation, Generation, Message
 from conversations.models.attachment import IMAGE_TOKENS
 from conversations.models.conversation import TITLE_LIMIT
@@ -283,6 +283,33 @@ def switch(message: Message) -> None:
     with deed(message.conversation) as locked:
         leaf = Path(locked).newest_leaf_below(message.pk)
         locked.show(Message.objects.get(pk=leaf), elsewhere=True)
+
+
+def remove(message: Message) -> None:
+    """Delete a message and all below it; what stands beside it is shown then, or else what stands above it.
+
+    Raises StillWrittenError while one of them is being written, or waits for it.
+    """
+    with deed(message.conversation) as locked:
+        path = Path(locked)
+        gone = path.below(message.pk)
+        if Generation.objects.live().filter(message__in=gone).exists():
+            raise StillWrittenError
+        if locked.leaf_id in gone:
+            locked.show(_shown_without(message, path), elsewhere=True)
+            locked.save(update_fields=["leaf"])  # before its row is gone
+        else:
+            locked.path_seq = locked.seq  # its neighbours are counted anew
+        Message.objects.filter(pk__in=gone).delete()
+
+
+def _shown_without(message: Message, path: Path) -> Message | None:
+    siblings = path.siblings(message.pk)
+    at = siblings.index(message.pk)
+    beside = [*siblings[:at][::-1], *siblings[at + 1 :]]
+    if not beside:
+        return message.parent
+    return Message.objects.get(pk=path.newest_leaf_below(beside[0]))
 
 
 def rename(conversation: Conversation, title: str) -> None:

@@ -2,7 +2,8 @@
 
 DeedError
 ├── KeyReusedError        the form's key already asked something else
-└── NotAnswerableError    there is nothing to answer again here
+├── NotAnswerableError    there is nothing to answer again here
+└── StillWrittenError     what would be deleted is still being written
 """
 
 
@@ -16,3 +17,7 @@ class KeyReusedError(DeedError):
 
 class NotAnswerableError(DeedError):
     sentence = "There is no question here that could be answered again."
+
+
+class StillWrittenError(DeedError):
+    sentence = "An answer is still being written there. Stop it first, then delete."

@@ -9,6 +9,7 @@ from uuid import UUID
 from django.template.loader import render_to_string
 from django.utils.html import escape
 from django.utils.safestring import SafeString, mark_safe
+from django.utils.translation import gettext as _
 
 from conversations import events, markdown
 from conversations.events import Event
@@ -135,6 +136,7 @@ def _message(shown: Message, phase: str, reasoning: str, text: str) -> SafeStrin
             "message": shown,
             "generation": shown.generation if shown.is_answer else None,
             "phase": phase,
+            "thought_for": _thought_for(shown.generation) if shown.is_answer else "",
             "has_gone_on": shown.is_answer and _has_gone_on(shown.generation, phase),
             # Both come out of conversations.markdown, whose last step is the sanitizer, or out of `escape`.
             "reasoning": mark_safe(reasoning),  # noqa: S308  # see above: the one place where HTML is trusted
@@ -143,6 +145,13 @@ def _message(shown: Message, phase: str, reasoning: str, text: str) -> SafeStrin
     )
     # Replacing a message must leave no white space of its own behind; see templatetags/partials.py.
     return mark_safe(html.strip())  # noqa: S308  # a template made it
+
+
+def _thought_for(generation: Generation) -> str:
+    """While it is being written the page's script counts."""
+    if generation.is_live or generation.thought_ms is None:
+        return ""
+    return _("%(seconds)d s") % {"seconds": max(1, round(generation.thought_ms / 1000))}
 
 
 def _has_gone_on(generation: Generation, phase: str) -> bool:

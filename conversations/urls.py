@@ -19,4 +19,6 @@ urlpatterns = [
     path("c/<uuid:conversation_id>/m/<uuid:message_id>/again/", acting.again, name="again"),
     path("c/<uuid:conversation_id>/m/<uuid:message_id>/continue/", acting.carry_on, name="continue"),
     path("c/<uuid:conversation_id>/m/<uuid:message_id>/show/", acting.show, name="show"),
+    path("c/<uuid:conversation_id>/m/<uuid:message_id>/source/", acting.source, name="source"),
+    path("c/<uuid:conversation_id>/m/<uuid:message_id>/delete/", acting.delete_message, name="delete_message"),
 ]

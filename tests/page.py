@@ -179,9 +179,8 @@ class Page:
                 target.replace_with(*content)
             case "beforeend":
                 target.append(*content)
-            case "afterbegin":
-                behind, target.children = target.children, []
-                target.append(*content, *behind)
+            case "afterend":
+                target.replace_with(target, *content)
             case "textContent":
                 target.children = []
                 target.append("".join(it if isinstance(it, str) else it.text for it in content))

@@ -10,6 +10,8 @@ from django.db import models
 from django.db.models.functions import Now
 from django.urls import reverse
 
+from conversations.days import Day, day_of
+
 if TYPE_CHECKING:
     from accounts.models import User
     from conversations.models import Message
@@ -76,6 +78,11 @@ class Conversation(models.Model):
         return reverse("conversation", args=[self.pk])
 
     @property
+    def day(self) -> Day:
+        """Below which heading the sidebar lists it."""
+        return day_of(self.asked_at)
+
+    @property
     def listed_id(self) -> str:
         """The DOM id of its line in the sidebar."""
         return f"c-{self.pk}"
@@ -85,8 +92,11 @@ class Conversation(models.Model):
         self.seq += 1
         return self.seq
 
-    def show(self, leaf: Message, *, elsewhere: bool) -> None:
-        """Let the shown path end at `leaf`; `elsewhere` says that it does not merely grow at its end."""
+    def show(self, leaf: Message | None, *, elsewhere: bool) -> None:
+        """Let the shown path end at `leaf`; `elsewhere` says that it does not merely grow at its end.
+
+        None: nothing is left to show.
+        """
         self.leaf = leaf
         if elsewhere:
             self.path_seq = self.seq

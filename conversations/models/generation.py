@@ -120,6 +120,7 @@ class Generation(models.Model):
     created_at = models.DateTimeField(db_default=Now())
     started_at = models.DateTimeField(null=True)  # when it was first claimed; its hour runs from here
     first_text_at = models.DateTimeField(null=True)
+    thought_ms = models.PositiveIntegerField(null=True, help_text="from its first thoughts to its first words")
     ended_at = models.DateTimeField(null=True)
     provider = models.CharField(max_length=40, blank=True)
     model = models.CharField(max_length=120, blank=True)

@@ -158,6 +158,13 @@ class Path:
         """All messages that stand at this one's place, oldest first."""
         return self._children[self._nodes[pk].parent]
 
+    def below(self, pk: uuid.UUID) -> list[uuid.UUID]:
+        """It, and all that stands below it on any branch."""
+        found = [pk]
+        for it in found:
+            found += self._children.get(it, [])
+        return found
+
     def newest_leaf_below(self, pk: uuid.UUID) -> uuid.UUID:
         """Where a reader lands who switches to this branch."""
         while children := self._children.get(pk):

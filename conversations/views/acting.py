@@ -1,4 +1,4 @@
-"""Buttons: stop, answer again, let an answer go on, switch branches, rename, delete."""
+"""Buttons: stop, answer again, let an answer go on, switch branches, copy, rename, delete."""
 
 from __future__ import annotations
 
@@ -7,13 +7,14 @@ from uuid import UUID
 from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import render
-from django.views.decorators.http import require_http_methods, require_POST
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from catalog.models import NoRouteError, Route
 from conversations import asking
-from conversations.errors import NotAnswerableError
+from conversations.errors import NotAnswerableError, StillWrittenError
 from conversations.forms import TitleForm
 from conversations.models import Conversation
+from conversations.models.message import Path
 from conversations.views.replying import MemberRequest, conversation_of, done, is_htmx, member_only, message_of
 
 NOT_TO_BE_CONTINUED = "Only the last answer can go on, and only if it was broken off after its first words."
@@ -65,6 +66,28 @@ def _impossible(request: MemberRequest, conversation: Conversation, sentence: st
 def show(request: MemberRequest, conversation_id: UUID, message_id: UUID) -> HttpResponse:
     message = message_of(request, conversation_id, message_id)
     asking.switch(message)
+    return done(request, message.conversation)
+
+
+@require_safe
+@member_only
+def source(request: MemberRequest, conversation_id: UUID, message_id: UUID) -> HttpResponse:
+    """The message's Markdown, for whoever copies it."""
+    message = message_of(request, conversation_id, message_id)
+    return HttpResponse(message.text, content_type="text/plain; charset=utf-8")
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@member_only
+def delete_message(request: MemberRequest, conversation_id: UUID, message_id: UUID) -> HttpResponse:
+    message = message_of(request, conversation_id, message_id)
+    if request.method != "POST":
+        others = len(Path(message.conversation).below(message.pk)) - 1
+        return render(request, "conversations/delete_message.html", {"message": message, "others": others})
+    try:
+        asking.remove(message)
+    except StillWrittenError as error:
+        return _impossible(request, message.conversation, error.sentence)
     return done(request, message.conversation)
 
 

@@ -1,5 +1,5 @@
-// The page's own script. Without it everything works by plain forms; with it the answer arrives by itself, the page says
-// where it stands, follows what is written, and keeps what was typed.
+// What travels: the socket and its words, the poll without one, questions on their way, and their images.
+// Without script everything works by plain forms. reading.js follows what is written, typing.js has the keys and drafts.
 (() => {
   "use strict";
 
@@ -146,7 +146,6 @@
     const token = cookie("csrf") ?? cookie("__Host-csrf");
     if (token && ctx.request.body instanceof FormData) ctx.request.body.set("csrfmiddlewaretoken", token);
     if (ctx.sourceElement.id === "composer") send(ctx);
-    else if (ctx.sourceElement.matches(".actions a")) keepDraft();
   });
 
   document.addEventListener("htmx:before:response", (event) => {
@@ -197,15 +196,15 @@
     byId("settings").open = false;
     if ("editing" in form.dataset || !ctx.sent.trim()) return;
     ctx.shown = showQuestion(byId("key").value, ctx.sent);
-    question.value = "";
+    question.value = ""; // its draft stays until it has arrived
     choose([]);
   }
 
   function sent(ctx) {
     const [before, now] = [ctx.sourceElement, byId("composer")];
-    if (now === before || "editing" in now.dataset) return;
-    // Another composer is here: what was typed since, or laid aside for an edit, goes into it.
-    const since = "editing" in before.dataset ? takeDraft() : before.elements.text.value;
+    if (now === before) return;
+    // Another composer is here: what was typed since goes into it.
+    const since = "editing" in before.dataset ? "" : before.elements.text.value;
     if (since && !byId("question").value) byId("question").value = since;
     choose("editing" in before.dataset ? [] : chosen);
   }
@@ -236,7 +235,7 @@
     const empty = chat().querySelector(".empty");
     const place = byId("messages") ?? threadInsteadOf(empty);
     place.append(message);
-    goToEnd();
+    document.dispatchEvent(new Event("asked"));
     return {
       undo() {
         if (byId(id)?.matches(".sending")) byId(id).remove();
@@ -337,107 +336,4 @@
   }
 
   choose(chosen);
-
-  // Editing borrows the composer. What was half typed there is laid aside, also across the page load of "Cancel".
-
-  const draftName = () => `draft ${location.pathname}`;
-
-  function keepDraft() {
-    const isEditing = "editing" in byId("composer").dataset;
-    if (!isEditing && byId("question").value.trim()) sessionStorage.setItem(draftName(), byId("question").value);
-  }
-
-  function takeDraft() {
-    const draft = sessionStorage.getItem(draftName());
-    sessionStorage.removeItem(draftName());
-    return draft;
-  }
-
-  if (!("editing" in byId("composer").dataset) && !byId("question").value) byId("question").value = takeDraft() ?? "";
-
-  // Following what is written, while the reader is at its end ------------------------------------------------------------
-
-  const page = document.documentElement;
-  let follows = !location.hash;
-  let lastTop = 0;
-
-  const toGo = () => page.scrollHeight - page.clientHeight - page.scrollTop;
-
-  function goToEnd() {
-    follows = true;
-    page.scrollTo({ top: page.scrollHeight, behavior: "instant" });
-    showWayDown();
-  }
-
-  function showWayDown() {
-    const latest = byId("latest");
-    if (latest) latest.hidden = follows || toGo() < 48;
-  }
-
-  addEventListener("scroll", () => {
-    const top = page.scrollTop;
-    if (toGo() <= 1) follows = true;
-    else if (top < lastTop) follows = false;
-    else if (toGo() < 32) follows = true;
-    lastTop = top;
-    showWayDown();
-  }, { passive: true });
-
-  new ResizeObserver(() => (follows && byId("messages") ? goToEnd() : showWayDown())).observe(document.body);
-
-  // A thinking box that the reader opened or closed stays so when its message is replaced ----------------------------------
-
-  const opened = new Map(); // message's id → open?
-
-  new MutationObserver(() => {
-    for (const [id, open] of opened) {
-      const box = byId(id)?.querySelector(".thinking");
-      if (box && box.open !== open) box.open = open;
-    }
-  }).observe(document.body, { childList: true, subtree: true });
-
-  // Keys and clicks ----------------------------------------------------------------------------------------------------
-
-  const hasKeyboard = !matchMedia("(hover: none) and (pointer: coarse)").matches; // on glass, Enter is a new line
-
-  document.addEventListener("keydown", (event) => {
-    if (event.isComposing || event.keyCode === 229) return; // half a word of an input method
-    const settings = byId("settings");
-    if (event.key === "Enter" && !event.shiftKey && hasKeyboard && event.target.id === "question") {
-      event.preventDefault();
-      if (event.target.value.trim()) event.target.form.requestSubmit();
-    } else if (event.key === "Escape" && settings?.open && settings.contains(event.target)) {
-      settings.open = false;
-      settings.firstElementChild.focus();
-    } else if (event.key === "Escape" && !document.querySelector(":popover-open")) {
-      byId("live")?.querySelector("button")?.click();
-    }
-  });
-
-  document.addEventListener("click", (event) => {
-    const target = event.target.closest?.(".thinking > summary, button.copy, #latest");
-    if (!target) return;
-    if (target.id === "latest") {
-      event.preventDefault();
-      goToEnd();
-    } else if (target.matches(".copy")) {
-      copyCode(target);
-    } else {
-      follows = false; // the reader looks at the box now, not at the end
-      opened.set(target.closest(".message").id, !target.parentElement.open);
-    }
-  });
-
-  async function copyCode(button) {
-    const code = button.closest("figure").querySelector("code");
-    try {
-      await navigator.clipboard.writeText(code.textContent);
-    } catch {
-      // Plain http away from this machine has no clipboard: select it, and try the old way.
-      getSelection().selectAllChildren(code);
-      if (!document.execCommand("copy")) return;
-    }
-    button.textContent = "Copied";
-    setTimeout(() => (button.textContent = "Copy"), 1_500);
-  }
 })();

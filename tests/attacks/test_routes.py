@@ -127,6 +127,8 @@ TABLE = """
 /c/<uuid:conversation_id>/m/<uuid:message_id>/again/                 405 405 405 405 405 405  401 401 404 303 404 404
 /c/<uuid:conversation_id>/m/<uuid:message_id>/continue/              405 405 405 405 405 405  401 401 404 303 404 404
 /c/<uuid:conversation_id>/m/<uuid:message_id>/show/                  405 405 405 405 405 405  401 401 404 303 404 404
+/c/<uuid:conversation_id>/m/<uuid:message_id>/source/                in  in  404 200 404 404  405 405 405 405 405 405
+/c/<uuid:conversation_id>/m/<uuid:message_id>/delete/                in  in  404 200 404 404  401 401 404 303 404 404
 """
 REFUSALS = ("in", "401", "403", "404", "405")
 # A sign-out ends its session, and whoever comes to the sign-in page is counted in the cache, against guessing.

@@ -1,0 +1,264 @@
+// What is read: the view follows what is written while the reader is at its end; a frame takes neither selection nor focus
+// away; sentences are said aloud as they end; messages are copied.
+(() => {
+  "use strict";
+
+  const byId = (id) => document.getElementById(id);
+  const LIVE = ["queued", "running", "thinking", "writing"];
+
+  // Following, while the reader is at the end -------------------------------------------------------------------------------
+
+  const page = document.documentElement;
+  let follows = !location.hash;
+  let lastTop = 0;
+
+  const toGo = () => page.scrollHeight - page.clientHeight - page.scrollTop;
+
+  function goToEnd() {
+    follows = true;
+    page.scrollTo({ top: page.scrollHeight, behavior: "instant" });
+    showWayDown();
+  }
+
+  function showWayDown() {
+    const latest = byId("latest");
+    if (latest) latest.hidden = follows || toGo() < 48;
+  }
+
+  addEventListener("scroll", () => {
+    const top = page.scrollTop;
+    if (toGo() <= 1) follows = true;
+    else if (top < lastTop) follows = false;
+    else if (toGo() < 32) follows = true;
+    lastTop = top;
+    showWayDown();
+  }, { passive: true });
+
+  document.addEventListener("asked", goToEnd);
+
+  new ResizeObserver(() => (follows && byId("messages") ? goToEnd() : showWayDown())).observe(document.body);
+
+  // A frame replaces elements; what the reader holds of them is found again in what took their place -------------------------
+
+  const boxes = ".thinking > .md, .message > .md, .typed";
+  const boxOf = (node) => (node?.nodeType === 1 ? node : node?.parentElement)?.closest(boxes);
+  const opened = new Map(); // thinking boxes that the reader opened or closed: message's id → open?
+  let selected = null;
+  let focused = null;
+
+  document.addEventListener("htmx:before:swap", () => {
+    selected = selectedIn(getSelection());
+    focused = focusedIn(document.activeElement);
+  });
+
+  document.addEventListener("htmx:after:swap", () => {
+    for (const [id, open] of opened) {
+      const box = byId(id)?.querySelector(".thinking");
+      if (box && box.open !== open) box.open = open;
+    }
+    if (selected) selectAgain(selected);
+    if (focused && !focused.element.isConnected) focusAgain(focused);
+    countSeconds();
+    sayLater();
+  });
+
+  function selectedIn({ anchorNode, anchorOffset, focusNode, focusOffset, isCollapsed }) {
+    if (isCollapsed || !boxOf(anchorNode) || !boxOf(focusNode)) return null;
+    return { anchorNode, focusNode, ends: [placeOf(anchorNode, anchorOffset), placeOf(focusNode, focusOffset)] };
+  }
+
+  /** Which box, and how many characters but white space stand before: a whole message has other line ends than a growing one. */
+  function placeOf(node, offset) {
+    const box = boxOf(node);
+    const before = new Range();
+    before.setStart(box, 0);
+    before.setEnd(node, offset);
+    return { id: box.closest(".message").id, isThought: box.matches(".thinking *"), count: before.toString().replace(/\s/g, "").length };
+  }
+
+  function selectAgain({ anchorNode, focusNode, ends }) {
+    const now = getSelection();
+    if (now.anchorNode === anchorNode && now.focusNode === focusNode && anchorNode.isConnected && focusNode.isConnected) return;
+    const [from, to] = ends.map(pointAt);
+    if (from && to) now.setBaseAndExtent(...from, ...to);
+  }
+
+  function pointAt({ id, isThought, count }) {
+    const box = byId(id)?.querySelector(isThought ? ".thinking > .md" : ":scope > .md, .typed");
+    const walker = box && document.createTreeWalker(box, NodeFilter.SHOW_TEXT);
+    for (let left = count; walker?.nextNode(); ) {
+      const text = walker.currentNode.data;
+      for (let at = 0; at < text.length; at += 1) {
+        if (!left) return [walker.currentNode, at];
+        if (/\S/.test(text[at])) left -= 1;
+        if (!left && at + 1 === text.length) return [walker.currentNode, at + 1];
+      }
+    }
+    return null;
+  }
+
+  const sameAs = (element) => (other) => other.tagName === element.tagName && nameOf(other) === nameOf(element);
+  const nameOf = (element) => element.ariaLabel || element.textContent;
+
+  function focusedIn(element) {
+    if (!element || element === document.body || !byId("chat")?.contains(element)) return null;
+    const message = element.closest(".message");
+    const alike = message && [...message.querySelectorAll(element.tagName)].filter(sameAs(element));
+    return { element, message, place: alike?.indexOf(element) };
+  }
+
+  function focusAgain({ element, message, place }) {
+    if (document.activeElement !== document.body) return;
+    const now = byId(element.id) ?? byId(message?.id);
+    if (!now) return focusComposer();
+    const alike = [...now.querySelectorAll(element.tagName)].filter(sameAs(element));
+    focusOn(element.id ? now : alike[place] ?? now);
+  }
+
+  /** On glass a field would bring up the keys. */
+  function focusComposer() {
+    focusOn(byId(matchMedia("(pointer: coarse)").matches ? "thread" : "question"));
+  }
+
+  function focusOn(element) {
+    if (element?.tabIndex === -1) {
+      element.tabIndex = -1; // says that it may be focused at all
+      element.addEventListener("blur", () => element.removeAttribute("tabindex"), { once: true });
+    }
+    element?.focus({ preventScroll: true });
+  }
+
+  // How long it has been thinking ----------------------------------------------------------------------------------------
+
+  const ahead = Date.now() - byId("chat").dataset.now * 1_000; // our clock of the server's
+  const waited = new Set(); // answers that were seen before they thought
+  const began = new Map(); // message's id → when its thinking began, on our clock
+  const thought = new Map(); // message's id → ms
+
+  function countSeconds() {
+    const answer = lastAnswer();
+    const state = answer?.dataset.state;
+    if (state === "queued" || state === "running") waited.add(answer.id);
+    if (state === "thinking") {
+      const { since } = answer.querySelector(".seconds").dataset;
+      if (!began.has(answer.id)) began.set(answer.id, waited.has(answer.id) ? Date.now() : since * 1_000 + ahead);
+      thought.set(answer.id, Date.now() - began.get(answer.id));
+    }
+    if (!LIVE.includes(state) || !thought.has(answer.id)) return;
+    const words = `${Math.max(1, Math.round(thought.get(answer.id) / 1_000))} s`;
+    const place = answer.querySelector(".seconds");
+    if (place.textContent !== words) place.textContent = words;
+  }
+
+  setInterval(countSeconds, 1_000);
+
+  // Said aloud, a sentence at a time: a reader of the screen would stumble over tokens ----------------------------------------
+
+  const SAID_EVERY = 1_000; // ms
+  const SENTENCES = /^[^]*(?:[.!?…]["')\]]*(?=\s)|[。!?]|\n)/;
+  let said = { id: lastAnswer()?.id, length: textOf(lastAnswer()).length, state: lastAnswer()?.dataset.state };
+  let saying = 0;
+
+  function lastAnswer() {
+    const last = byId("messages")?.lastElementChild;
+    return last?.matches(".assistant") ? last : null;
+  }
+
+  function textOf(message) {
+    return message?.querySelector(":scope > .md").textContent ?? "";
+  }
+
+  function sayLater() {
+    saying ||= setTimeout(sayNew, SAID_EVERY);
+  }
+
+  function sayNew() {
+    saying = 0;
+    const answer = lastAnswer();
+    if (!answer) return;
+    if (said.id !== answer.id) said = { id: answer.id, length: 0, state: "" };
+    const { state } = answer.dataset;
+    const rest = textOf(answer).slice(said.length);
+    const whole = LIVE.includes(state) ? (rest.match(SENTENCES)?.[0] ?? "") : rest;
+    said.length += whole.length;
+    say(whole);
+    if (state !== said.state) say(answer.querySelector(".status, .phase, summary")?.textContent);
+    said.state = state;
+  }
+
+  function say(words) {
+    if (!words?.trim()) return;
+    const line = document.createElement("p");
+    line.textContent = words;
+    byId("said").append(line);
+    while (byId("said").childElementCount > 20) byId("said").firstElementChild.remove();
+  }
+
+  // Clicks -----------------------------------------------------------------------------------------------------------------
+
+  document.addEventListener("click", (event) => {
+    const target = event.target.closest?.(".thinking > summary, button.copy, [data-copy], #latest");
+    if (!target) return;
+    const message = target.closest(".message");
+    if (target.id === "latest") {
+      event.preventDefault();
+      goToEnd();
+      focusComposer();
+    } else if (target.matches(".copy")) {
+      copy(target, target.closest("figure").querySelector("code").textContent);
+    } else if (target.matches("[data-copy]")) {
+      copy(target, target.dataset.copy ? source(target.dataset.copy) : asShown(message));
+    } else {
+      follows = false; // the reader looks at the box now, not at the end
+      opened.set(message.id, !target.parentElement.open);
+    }
+  });
+
+  async function source(address) {
+    const reply = await fetch(address, { redirect: "error" });
+    if (!reply.ok) throw new Error(`${reply.status}`);
+    return reply.text();
+  }
+
+  function asShown(message) {
+    message.classList.add("copying"); // captions of code are no text of the message
+    const text = message.querySelector(":scope > .md, .typed > p").innerText;
+    message.classList.remove("copying");
+    return text;
+  }
+
+  async function copy(button, text) {
+    const isCopied = await (write(text).catch(() => false));
+    say(isCopied ? button.dataset.done ?? "Copied" : "Copying is not allowed here");
+    if (!isCopied) return;
+    const icon = button.querySelector("use");
+    const before = icon?.getAttribute("href") ?? button.textContent;
+    if (icon) icon.setAttribute("href", "#i-check");
+    else button.textContent = "Copied";
+    setTimeout(() => (icon ? icon.setAttribute("href", before) : (button.textContent = "Copy")), 1_500);
+  }
+
+  /** Begun at once: Safari lets only the click itself write, so it is given the promise. */
+  async function write(text) {
+    try {
+      const blob = Promise.resolve(text).then((it) => new Blob([it], { type: "text/plain" }));
+      await navigator.clipboard.write([new ClipboardItem({ "text/plain": blob })]);
+      return true;
+    } catch {
+      return writeTheOldWay(await text); // plain http away from this machine has no clipboard
+    }
+  }
+
+  function writeTheOldWay(text) {
+    const focus = document.activeElement;
+    const area = document.createElement("textarea");
+    area.className = "hidden";
+    area.value = text;
+    document.body.append(area);
+    area.select();
+    const isCopied = document.execCommand("copy");
+    area.remove();
+    focus?.focus();
+    return isCopied;
+  }
+})();
