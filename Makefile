@@ -3,6 +3,7 @@
 # make bench   the measurements, about an hour; they write docs/benchmarks.md
 # make faults  bad days played against real processes, half an hour, ten minutes of it at random: docs/faults.md
 # make audit   known holes in what we pin, as far as the registry tells
+# make messages  take new words into the translations in locale/, and name those that have none yet
 # make check   what must be green before a change lands: linters, types, rooms, known holes, then the tests
 #
 # It needs a Python of 3.12 or later, or uv, and the package registries. Everything it installs is in .venv and .uv.
@@ -25,7 +26,7 @@ FIND_UV = uv=; for it in uv .uv/bin/uv; do if "$$it" --version >/dev/null 2>&1; 
   fi
 INSTALL = $(FIND_UV); VIRTUAL_ENV=.venv "$$uv" pip install --quiet --no-deps --require-hashes
 
-.PHONY: run test bench faults audit check install requirements
+.PHONY: run test bench faults audit check install requirements messages
 
 run: $(INSTALLED)-runtime
 	@exec $(PYTHON) manage.py up
@@ -51,6 +52,9 @@ audit: .venv/bin/python
 	@$(FIND_UV); $(PYTHON) .ci/audit.py "$$uv" requirements/dev.txt
 
 install: $(INSTALLED)-dev
+
+messages: $(INSTALLED)-dev
+	$(PYTHON) -m tests.languages
 
 # Pins what requirements/*.in ask for, the same on every machine. UPGRADE=--upgrade takes newer versions.
 PIN = "$$uv" pip compile --quiet $(UPGRADE) --generate-hashes --universal --python-version 3.12 \

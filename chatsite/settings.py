@@ -57,9 +57,11 @@ MIDDLEWARE = [
     "django.middleware.csp.ContentSecurityPolicyMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.locale.LocaleMiddleware",  # what the browser asks for; a member's own choice comes below
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "accounts.languages.chosen",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "allauth.account.middleware.AccountMiddleware",
@@ -194,7 +196,9 @@ WHITENOISE_USE_FINDERS = True
 WHITENOISE_AUTOREFRESH = DEBUG
 
 # Words --------------------------------------------------------------------------------------------------------------
-LANGUAGE_CODE = "en"
+LANGUAGE_CODE = "en"  # of the code itself, and of whoever asks for none of these
+LANGUAGES = [("en", "English"), ("zh-hans", "简体中文")]  # each by its own name
+LOCALE_PATHS = [BASE_DIR / "locale"]
 TIME_ZONE = "UTC"
 USE_TZ = True
 globals().update(env.email())  # EMAIL_BACKEND, EMAIL_HOST and their kin

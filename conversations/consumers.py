@@ -11,6 +11,7 @@ from channels.consumer import get_handler_name
 from channels.exceptions import StopConsumer
 from channels.generic.websocket import AsyncWebsocketConsumer
 
+from accounts import languages
 from conversations import metrics
 from conversations.crossing import Crossing
 from conversations.feed import Feed, Reader, admission
@@ -79,11 +80,11 @@ class ConversationConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # Cha
             await self._dismiss(TOO_MANY)
         elif self.reader.has_begun:
             feed.acknowledged(self.reader)
-        elif (seq := _stands_at(text_data)) is None:
+        elif (position := _stands_at(text_data)) is None:
             feed.leave(self.reader)
             await self._dismiss(NOT_UNDERSTOOD)
         else:
-            feed.begin(self.reader, Position(seq))
+            feed.begin(self.reader, position)
 
     async def _send_frame(self, frame: str) -> None:
         await self.base_send({"type": "websocket.send", "text": frame})
@@ -95,11 +96,17 @@ class ConversationConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # Cha
         await self.close(code)
 
 
-def _stands_at(text: str | None) -> int | None:
-    """The number of the slow log that a page's first message names; None if it names none."""
+def _stands_at(text: str | None) -> Position | None:
+    """Where a page's first message says that it stands, and in which language it is; None if it says nothing of it.
+
+    The page knows its language, whatever its member chose since it was loaded.
+    """
     try:
         message: Any = json.loads(text or "")
     except (ValueError, RecursionError):  # the latter for a thousand brackets
         return None
     seq = message.get("seq") if isinstance(message, dict) else None
-    return seq if type(seq) is int and 0 <= seq <= LARGEST else None
+    if type(seq) is not int or not 0 <= seq <= LARGEST:
+        return None
+    language = message.get("language")
+    return Position(seq, language=language) if languages.is_known(language) else Position(seq)

@@ -139,8 +139,8 @@ def _message(shown: Message, phase: str, reasoning: str, text: str) -> SafeStrin
             "thought_for": _thought_for(shown.generation) if shown.is_answer else "",
             "has_gone_on": shown.is_answer and _has_gone_on(shown.generation, phase),
             # Both come out of conversations.markdown, whose last step is the sanitizer, or out of `escape`.
-            "reasoning": mark_safe(reasoning),  # noqa: S308  # see above: the one place where HTML is trusted
-            "text": mark_safe(text),  # noqa: S308  # see above
+            "reasoning": mark_safe(_worded(reasoning)),  # noqa: S308  # see above: the one place where HTML is trusted
+            "text": mark_safe(_worded(text)),  # noqa: S308  # see above
         },
     )
     # Replacing a message must leave no white space of its own behind; see templatetags/partials.py.
@@ -152,6 +152,11 @@ def _thought_for(generation: Generation) -> str:
     if generation.is_live or generation.thought_ms is None:
         return ""
     return _("%(seconds)d s") % {"seconds": max(1, round(generation.thought_ms / 1000))}
+
+
+def _worded(html: str) -> str:
+    """In the reader's language. No text can hold this button: its tags would be escaped."""
+    return html.replace(markdown.COPY, markdown.COPY.replace("Copy", escape(_("Copy"))))
 
 
 def _has_gone_on(generation: Generation, phase: str) -> bool:
@@ -248,9 +253,11 @@ def is_live(conversation: Conversation) -> bool:
 
 def patch_frame(patches: Iterable[Patch]) -> str:
     """A tick's patches as HTML for htmx. By hand and without quotes: it is sent tens of times a second."""
-    return "".join(
-        f"<hx-partial id={p.target}>{p.html}</hx-partial>"
-        if p.swap == "outerHTML"  # the page's default, see detail.html
-        else f"<hx-partial id={p.target} hx-swap={p.swap}>{p.html}</hx-partial>"
-        for p in patches
+    return _worded(
+        "".join(
+            f"<hx-partial id={p.target}>{p.html}</hx-partial>"
+            if p.swap == "outerHTML"  # the page's default, see detail.html
+            else f"<hx-partial id={p.target} hx-swap={p.swap}>{p.html}</hx-partial>"
+            for p in patches
+        )
     )

@@ -138,6 +138,10 @@ class Page:
         return [it for it in self.element("messages").elements() if it.tag == "article"]
 
     @property
+    def language(self) -> str:
+        return next(it.attributes["lang"] for it in self._document.elements() if it.tag == "html")
+
+    @property
     def cursor(self) -> int:
         """Where the page says that it stands."""
         return int(self.element("cursor").attributes["value"])

@@ -8,6 +8,8 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from uuid import UUID
 
+from django.conf import settings
+
 from conversations.feed.admission import Admission
 from conversations.showing import Standing
 
@@ -18,13 +20,14 @@ PATIENCE_SECONDS = 30.0  # for an acknowledgement
 
 @dataclass(frozen=True, slots=True)
 class Position:
-    """Where a page stands: in the conversation's log, and in each answer that is being written.
+    """Where a page stands: in the conversation's log, and in each answer that is being written; and its language.
 
     `standings` is None for a page that has just connected: it is given such answers whole.
     """
 
     seq: int
     standings: frozenset[tuple[UUID, Standing]] | None = None
+    language: str = settings.LANGUAGE_CODE
 
 
 NOWHERE = Position(-1)  # of a socket that has not said yet where its page stands

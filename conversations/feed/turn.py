@@ -9,6 +9,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from uuid import UUID
 
+from django.utils import translation
+
 from conversations import events, showing
 from conversations.feed.reader import Position
 from conversations.models import Conversation
@@ -106,7 +108,7 @@ def take_turn(asked: Mapping[UUID, Asked], seconds: float = TURN_SECONDS) -> boo
 
 
 def _differences(share: Asked, news: Mapping[int, News], allowance: Allowance, caught_up: list[Told]) -> list[Told]:
-    """Each position's. Most readers of a room stand at one place, so its difference is made once."""
+    """Each position's. Most readers of a room stand at one place, so its difference is made once for each language."""
     made: dict[Position, Told] = {}
     try:
         for at in set(share.positions):
@@ -156,6 +158,11 @@ def _read_logs(rooms: Iterable[Room]) -> bool:
 
 def _told(room: Room, at: Position, news: Mapping[int, News]) -> Told:
     """The difference between a position and now: what changed in the conversation, and how its answers have grown."""
+    with translation.override(at.language):
+        return _difference(room, at, news)
+
+
+def _difference(room: Room, at: Position, news: Mapping[int, News]) -> Told:
     frame, shown_whole = "", set()
     if item := _news_for(at, room, news):
         frame = showing.frame(item, room.growing)
@@ -164,9 +171,8 @@ def _told(room: Room, at: Position, news: Mapping[int, News]) -> Told:
     followed = {pk: answer for pk, answer in room.growing.items() if pk in known and pk not in shown_whole}
     patches = [patch for pk, answer in followed.items() for patch in answer.patches(known[pk])]
     standings = {pk: room.growing[pk].standing for pk in (*followed, *shown_whole)}
-    return Told(
-        Position(room.seq if item else at.seq, frozenset(standings.items())), frame + showing.patch_frame(patches)
-    )
+    now = Position(room.seq if item else at.seq, frozenset(standings.items()), at.language)
+    return Told(now, frame + showing.patch_frame(patches))
 
 
 def _news_for(at: Position, room: Room, news: Mapping[int, News]) -> News | None:

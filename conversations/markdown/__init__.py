@@ -4,9 +4,10 @@
 reader who stands at `since`, and `html()` to one who joins; when the answer ends, send `render` of the whole text.
 """
 
+from .code import COPY
 from .core import legible
 from .growing import GrowingText
 from .rendering import render
 from .tree import Patch, Place
 
-__all__ = ["GrowingText", "Patch", "Place", "legible", "render"]
+__all__ = ["COPY", "GrowingText", "Patch", "Place", "legible", "render"]

@@ -82,6 +82,8 @@ _LANGUAGES = {
     "YAML": "yaml yml",
     "Zig": "zig",
 }
+# The one word of ours in what Markdown becomes; conversations.showing says it in the reader's language.
+COPY = '<button type="button" class="copy">Copy</button>'
 _NAMES = {alias: name for name, aliases in _LANGUAGES.items() for alias in aliases.split()}
 _STRANGE = re.compile(r"[^\w+#.-]+")
 
@@ -89,8 +91,7 @@ _STRANGE = re.compile(r"[^\w+#.-]+")
 def opening(language: str) -> str:
     """Everything before the <code> element; a growing block starts with it as well."""
     caption = f"<figcaption><span>{html.escape(display_name(language))}</span>"
-    button = '<button type="button" class="copy">Copy</button>'
-    return f'<figure class="code">{caption}{button}</figcaption><pre>'
+    return f'<figure class="code">{caption}{COPY}</figcaption><pre>'
 
 
 def display_name(language: str) -> str:

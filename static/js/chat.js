@@ -1,5 +1,10 @@
 // What travels: the socket and its words, the poll without one, questions on their way, and their images.
 // Without script everything works by plain forms. reading.js follows what is written, typing.js has the keys and drafts.
+
+// What they say goes through `translate`: the page carries the words of its language, by the English ones.
+const words = JSON.parse(document.getElementById("words").textContent);
+const translate = (english, values = {}) => (words[english] ?? english).replace(/{(\w+)}/g, (_, name) => values[name]);
+
 (() => {
   "use strict";
 
@@ -35,7 +40,7 @@
   document.addEventListener("htmx:ws:after:connection", (event) => {
     socket = event.detail.connection.socket;
     heardAt = performance.now();
-    socket.send(JSON.stringify({ seq: Number(byId("cursor")?.value ?? 0) }));
+    socket.send(JSON.stringify({ seq: Number(byId("cursor")?.value ?? 0), language: document.documentElement.lang }));
     showBackAgain();
   });
 
@@ -66,22 +71,22 @@
     worry ||= setTimeout(() => {
       worry = 0;
       if (!chat()?.dataset.news || document.hidden || isSignedOut) return;
-      if (!navigator.onLine) showConnection("You are offline. Answers go on without you.");
+      if (!navigator.onLine) showConnection(translate("You are offline. Answers go on without you."));
       else if (isOpen()) showBackAgain();
-      else showConnection(looks < 3 ? "Reconnecting…" : "No live connection. Looking for news every 2 seconds.");
+      else showConnection(looks < 3 ? translate("Reconnecting…") : translate("No live connection. Looking for news every 2 seconds."));
     }, PATIENCE);
   }
 
   function showBackAgain() {
     looks = 0;
     if (!byId("connection")?.textContent) return;
-    showConnection("Back again.", true);
+    showConnection(translate("Back again."), true);
     setTimeout(() => isOpen() && navigator.onLine && showConnection(""), 2_000);
   }
 
   function showSignedOut() {
     isSignedOut = true;
-    showConnection("You are signed out. Reload the page to sign in.");
+    showConnection(translate("You are signed out. Reload the page to sign in."));
   }
 
   function showConnection(words, isGood = false) {
@@ -150,7 +155,7 @@
 
   document.addEventListener("htmx:before:response", (event) => {
     const { status, raw } = event.detail.ctx.response;
-    const sentence = raw.redirected ? "You are signed out. Reload the page to sign in." : refusal(status);
+    const sentence = raw.redirected ? translate("You are signed out. Reload the page to sign in.") : refusal(status);
     if (!sentence) return;
     refuse(sentence);
     event.preventDefault();
@@ -158,14 +163,14 @@
 
   function refusal(status) {
     if (status < 400 || OURS.includes(status)) return "";
-    if (status === 400 || status === 413) return "That is too large to be sent.";
-    if (status === 403 || status === 404) return "That is not possible any more. Reload the page and try again.";
-    if (status === 429) return "That was too much at once. Wait a moment, then try again.";
-    return "The server could not do that just now. Nothing is lost; try again.";
+    if (status === 400 || status === 413) return translate("That is too large to be sent.");
+    if (status === 403 || status === 404) return translate("That is not possible any more. Reload the page and try again.");
+    if (status === 429) return translate("That was too much at once. Wait a moment, then try again.");
+    return translate("The server could not do that just now. Nothing is lost; try again.");
   }
 
   document.addEventListener("htmx:error", ({ detail: { ctx } }) => {
-    if (ctx?.request && !ctx.response) refuse("The server can't be reached. Your text is still here; try again.");
+    if (ctx?.request && !ctx.response) refuse(translate("The server can't be reached. Your text is still here; try again."));
   });
 
   document.addEventListener("htmx:finally:request", ({ detail: { ctx } }) => {
@@ -228,7 +233,7 @@
     message.append(
       part("h2", "who", document.querySelector("#sidebar .me").textContent),
       part("div", "typed", text.replace(/^\n+|\n+$/g, "")),
-      part("footer", "actions", "Sending…"),
+      part("footer", "actions", translate("Sending…")),
     );
     const thumbnails = [...byId("chosen").querySelectorAll("img")];
     if (thumbnails.length) message.querySelector(".typed").prepend(listOf(thumbnails));
@@ -290,7 +295,7 @@
       [image.width, image.height] = [image.naturalWidth, image.naturalHeight];
     };
     button.type = "button";
-    button.ariaLabel = `Remove ${file.name}`;
+    button.ariaLabel = translate("Remove {name}", { name: file.name });
     button.onclick = () => choose(chosen.filter((it) => it !== file));
     item.append(image, button);
     return item;
@@ -307,14 +312,16 @@
   // Beforehand in words what the server would say: it hangs up on whoever sends it far too much.
   function unfit(files) {
     const { accept, dataset } = byId("images");
-    const megabytes = (bytes) => `${bytes / 1e6} MB`;
+    const megabytes = (bytes) => bytes / 1e6;
     const strange = files.find((it) => !accept.split(",").includes(it.type));
     const large = files.find((it) => it.size > Number(dataset.mostImageBytes));
-    if (strange) return `“${strange.name}” is no JPEG, PNG, GIF or WebP image.`;
-    if (large) return `“${large.name}” is larger than ${megabytes(dataset.mostImageBytes)}.`;
-    if (files.length > Number(dataset.most)) return `A question may have ${dataset.most} images; these are ${files.length}.`;
+    if (strange) return translate("“{name}” is no JPEG, PNG, GIF or WebP image.", { name: strange.name });
+    if (large) return translate("“{name}” is larger than {most} MB.", { name: large.name, most: megabytes(dataset.mostImageBytes) });
+    if (files.length > Number(dataset.most)) {
+      return translate("A question may have {most} images; these are {count}.", { most: dataset.most, count: files.length });
+    }
     if (files.reduce((sum, it) => sum + it.size, 0) <= Number(dataset.mostBytes)) return "";
-    return `The images of a question may have ${megabytes(dataset.mostBytes)} together.`;
+    return translate("The images of a question may have {most} MB together.", { most: megabytes(dataset.mostBytes) });
   }
 
   document.addEventListener("change", (event) => {

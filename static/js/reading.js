@@ -145,7 +145,7 @@
       thought.set(answer.id, Date.now() - began.get(answer.id));
     }
     if (!LIVE.includes(state) || !thought.has(answer.id)) return;
-    const words = `${Math.max(1, Math.round(thought.get(answer.id) / 1_000))} s`;
+    const words = translate("{seconds} s", { seconds: Math.max(1, Math.round(thought.get(answer.id) / 1_000)) });
     const place = answer.querySelector(".seconds");
     if (place.textContent !== words) place.textContent = words;
   }
@@ -229,13 +229,13 @@
 
   async function copy(button, text) {
     const isCopied = await (write(text).catch(() => false));
-    say(isCopied ? button.dataset.done ?? "Copied" : "Copying is not allowed here");
+    say(isCopied ? translate("Copied") : translate("Copying is not allowed here"));
     if (!isCopied) return;
     const icon = button.querySelector("use");
     const before = icon?.getAttribute("href") ?? button.textContent;
     if (icon) icon.setAttribute("href", "#i-check");
-    else button.textContent = "Copied";
-    setTimeout(() => (icon ? icon.setAttribute("href", before) : (button.textContent = "Copy")), 1_500);
+    else button.textContent = translate("Copied");
+    setTimeout(() => (icon ? icon.setAttribute("href", before) : (button.textContent = translate("Copy"))), 1_500);
   }
 
   /** Begun at once: Safari lets only the click itself write, so it is given the promise. */

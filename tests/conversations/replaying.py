@@ -60,8 +60,8 @@ class Writer:
         return ending.end(self.generation, ending.HANDED_BACK, may=lambda row: row.epoch == epoch)
 
 
-def load(client: Client, conversation: Conversation) -> Page:
-    reply = client.get(conversation.get_absolute_url())
+def load(client: Client, conversation: Conversation, language: str = "en") -> Page:
+    reply = client.get(conversation.get_absolute_url(), headers={"Accept-Language": language})
     assert reply.status_code == 200
     return Page(reply.content.decode())
 
@@ -75,7 +75,7 @@ class Follower:
     frames: list[str] = field(default_factory=list)
 
     def connect(self) -> None:
-        self.position = Position(self.page.cursor)
+        self.position = Position(self.page.cursor, language=self.page.language)
 
     def disconnect(self) -> None:
         self.position = None

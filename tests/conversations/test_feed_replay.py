@@ -5,10 +5,13 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from functools import partial
 from uuid import uuid4
 
 import pytest
+from django.template import Template
 from django.test import Client
+from django.test.signals import template_rendered
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -29,8 +32,10 @@ from tests.conversations.replaying import (
     finish_all,
     load,
 )
+from tests.page import Page
 
 TEXT, REASONING = Chunk.Kind.TEXT, Chunk.Kind.REASONING
+LANGUAGES = ("en", "zh-hans")
 
 # Each # becomes the next mark.
 BLOCKS = [
@@ -158,7 +163,8 @@ class House:
     # What pages do
 
     def open(self) -> None:
-        self.followers.append((Follower(load(self.client, self.conversation)), self.chance.choice(self.processes)))
+        page = load(self.client, self.conversation, self.chance.choice(LANGUAGES))
+        self.followers.append((Follower(page), self.chance.choice(self.processes)))
 
     def connect(self) -> None:
         if away := [it for it, _ in self.followers if it.position is None]:
@@ -191,9 +197,13 @@ class House:
         for process in self.processes:
             there = [it for it, its in self.followers if its is process and it.position is not None]
             process.catch_up(there)
-            fresh = load(self.client, self.conversation)
+            fresh = self.fresh()
             for follower in there:
-                assert_same(follower.page, fresh, identities=("title", "live", "cursor"))
+                assert_same(follower.page, fresh[follower.page.language], identities=("title", "live", "cursor"))
+
+    def fresh(self) -> dict[str, Page]:
+        """A page loaded now, in each language."""
+        return {language: load(self.client, self.conversation, language) for language in LANGUAGES}
 
     def come_to_rest(self) -> None:
         for writer in self.writers:
@@ -240,9 +250,9 @@ def test_every_reader_ends_with_the_page_that_a_reload_gives(
     for step in ["open", "connect", "turn", *steps]:
         STEPS[step][0](house)
     house.come_to_rest()
-    fresh = load(client, house.conversation)
+    fresh = house.fresh()
     for follower, _ in house.followers:
-        assert_same(follower.page, fresh)
+        assert_same(follower.page, fresh[follower.page.language])
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -308,6 +318,31 @@ def test_a_reader_cut_off_at_any_event_of_an_answer_that_goes_on_ends_with_the_p
     for follower in [always, *cut_off]:
         assert_same(follower.page, fresh)
     assert 'data-state="interrupted"' not in "".join(frame for it in [always, *cut_off] for frame in it.frames)
+
+
+def test_a_message_is_rendered_once_for_all_readers_of_one_language(
+    browser_of_alice: Client, conversation: Conversation
+) -> None:
+    process = WebProcess(conversation)
+    followers = [Follower(load(browser_of_alice, conversation, it)) for it in LANGUAGES for _ in range(3)]
+    for follower in followers:
+        follower.connect()
+    process.serve(followers)  # all of them stand at one place now, but for their languages
+    [writer] = Writer.claim([(TEXT, "Look:\n\n```python\nprint()\n```\n"), (TEXT, "\nThat is all.")])
+    rendered: list[str] = []
+    listener = partial(_note, rendered)
+    template_rendered.connect(listener)
+    while writer.write():
+        process.serve(followers)
+    template_rendered.disconnect(listener)
+    assert rendered.count("conversations/_message.html") == len(LANGUAGES)  # as it begins
+    assert [follower.page.element("messages").html().count("复制") for follower in followers] == [0, 0, 0, 1, 1, 1]
+    for follower in followers:
+        assert_same(follower.page, load(browser_of_alice, conversation, follower.page.language))
+
+
+def _note(rendered: list[str], template: Template, **_: object) -> None:
+    rendered.append(str(template.name))
 
 
 @pytest.mark.parametrize("seed", range(3))

@@ -80,7 +80,7 @@ class Tab:
 
     def come_back(self, server: Web) -> None:
         self.socket = opened(server, self._conversation.pk, self._client, max_size=None)
-        self.socket.send(json.dumps({"seq": self.page.cursor}))
+        self.socket.send(json.dumps({"seq": self.page.cursor, "language": self.page.language}))
 
     def until(self, look: Callable[[Page], object], seconds: float = 5) -> None:
         deadline = time.monotonic() + seconds
