@@ -1,5 +1,5 @@
 # make run     start everything on this machine; open the address it prints
-# make test    all tests, browser tests too
+# make test    all tests, browser tests too, on all cores
 # make bench   the measurements, about an hour; they write docs/benchmarks.md
 # make faults  bad days played against real processes, half an hour, ten minutes of it at random: docs/faults.md
 # make audit   known holes in what we pin, as far as the registry tells
@@ -32,7 +32,7 @@ run: $(INSTALLED)-runtime
 	@exec $(PYTHON) manage.py up
 
 test: $(INSTALLED)-dev
-	$(PYTHON) -m pytest
+	$(PYTHON) -m pytest -n auto
 
 faults: $(INSTALLED)-dev
 	$(PYTHON) -m tests.faults

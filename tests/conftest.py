@@ -1,4 +1,6 @@
-"""What every test may use: one embedded PostgreSQL for the session, the test database's address, one Chromium.
+"""What every test may use: an embedded PostgreSQL, the test database's address, a Chromium.
+
+There is one of each for every process that runs tests (`-n 2` makes two).
 
 - `db`, `transactional_db` and `@pytest.mark.django_db` are pytest-django's, over the embedded PostgreSQL, or the one
   that DATABASE_URL names.
@@ -21,6 +23,7 @@ import psycopg
 import pytest
 from django.conf import settings
 from django.db import connections
+from django.test import override_settings
 from psycopg.conninfo import conninfo_to_dict
 
 from chatsite.postgres import EmbeddedPostgres, places
@@ -33,9 +36,31 @@ if TYPE_CHECKING:
 THROW_AWAY = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
 
 
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int | None:
+    """One with a server that is not ours: tests take all its connections, and cut those of others. Else xdist's own."""
+    return 1 if "DATABASE_URL" in os.environ else None
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Browser tests last: Playwright's event loop keeps running in this thread, and no other could start beside it."""
-    items.sort(key=lambda item: "browser" in getattr(item, "fixturenames", ()))
+    """Browser tests last: Playwright's event loop keeps running in this thread, and no other could start beside it.
+
+    It holds for each of several processes too, as they are handed whole files in this order.
+    """
+    in_a_browser = {item.path for item in items if _uses_browser(item)}
+    if mixed := {item.path for item in items if not _uses_browser(item)} & in_a_browser:
+        raise pytest.UsageError(f"Browser tests need files of their own: {', '.join(map(str, sorted(mixed)))}")
+    items.sort(key=lambda item: item.path in in_a_browser)
+
+
+def _uses_browser(item: pytest.Item) -> bool:
+    return "browser" in getattr(item, "fixturenames", ())
+
+
+@pytest.fixture(scope="session", autouse=True)
+def static_files_are_found_when_they_are_asked_for() -> Iterator[None]:
+    """Each test client makes the middleware anew, and WhiteNoise would look at all files every time, for 35 ms."""
+    with override_settings(WHITENOISE_AUTOREFRESH=True):
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -178,7 +178,7 @@ def digests(without: frozenset[str] = frozenset()) -> dict[str, str]:
 def undone() -> Iterator[None]:
     """Whatever happens inside, afterwards it has not."""
     with transaction.atomic():
-        savepoint = transaction.savepoint()
+        savepoint = transaction.savepoint_create()
         try:
             yield
         finally:

@@ -50,7 +50,7 @@ def elsewhere(process_environment: Environment, database_url: str) -> Iterator[E
     name = sql.Identifier(f"restored_{uuid4().hex[:8]}")
     with psycopg.connect(database_url, autocommit=True) as server:
         server.execute(sql.SQL("CREATE DATABASE {}").format(name))
-        other = database_url.replace("/test_chat", f"/{name.as_string(None).strip(chr(34))}")
+        other = database_url.replace(f"/{server.info.dbname}", f"/{name.as_string(None).strip(chr(34))}")
         yield process_environment | {"DATABASE_URL": other}
         server.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(name))
 
