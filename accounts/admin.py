@@ -23,9 +23,11 @@ from django.shortcuts import redirect
 from django.template.loader import render_to_string
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_POST
 
-from accounts import links
+from accounts import languages, links
 from accounts.models import User
 
 if TYPE_CHECKING:
@@ -87,7 +89,7 @@ class MemberForm(MemberForm_):
         stays = all(cleaned.get(right, True) for right in ("is_active", "is_staff", "is_superuser"))
         if was and not stays and User.objects.lock_superusers() == {self.instance.pk}:
             raise forms.ValidationError(
-                "This is the last active superuser. Make another one before you take this one's rights away."
+                _("This is the last active superuser. Make another one before you take this one's rights away.")
             )
         return cleaned
 
@@ -105,8 +107,8 @@ class MemberAdmin(UserAdmin_):
     add_fieldsets = ((None, {"fields": ("email", "name", "groups", "is_staff")}),)
     fieldsets = (
         (None, {"fields": ("email", "name")}),
-        ("Rights", {"fields": ("is_active", "is_staff", "is_superuser", "groups", "user_permissions")}),
-        ("Dates", {"fields": ("last_login", "date_joined")}),
+        (_("Rights"), {"fields": ("is_active", "is_staff", "is_superuser", "groups", "user_permissions")}),
+        (_("Dates"), {"fields": ("last_login", "date_joined")}),
     )
     readonly_fields = ("last_login", "date_joined")
 
@@ -143,7 +145,7 @@ class MemberAdmin(UserAdmin_):
     def get_queryset(self, request: HttpRequest) -> QuerySet[User]:
         return super().get_queryset(request).prefetch_related("groups")
 
-    @admin.display(description="groups")
+    @admin.display(description=_("groups"))
     def in_groups(self, member: User) -> str:
         return ", ".join(group.name for group in member.groups.all())
 
@@ -171,29 +173,35 @@ class MemberAdmin(UserAdmin_):
         if member is None or not self.has_change_permission(request, member):
             raise PermissionDenied
         if not member.is_active:
-            self.message_user(request, "An inactive member can't use a link. Make them active first.", messages.ERROR)
+            self.message_user(
+                request, gettext("An inactive member can't use a link. Make them active first."), messages.ERROR
+            )
             return redirect("admin:accounts_user_change", member.pk)
         context = {
             **self.admin_site.each_context(request),
-            "title": "Set-password link",
+            "title": gettext("Set-password link"),
             "opts": self.opts,
             "member": member,
             "link": self._new_link(request, member),
         }
         return TemplateResponse(request, "admin/accounts/user/link.html", context)
 
-    @admin.action(description="Mail a new set-password link", permissions=["change"])
+    @admin.action(description=_("Mail a new set-password link"), permissions=["change"])
     def mail_new_links(self, request: HttpRequest, queryset: QuerySet[User]) -> None:
         mailed = [member for member in queryset if self._mail_new_link(request, member)]
         level = messages.SUCCESS if len(mailed) == len(queryset) else messages.WARNING
-        self.message_user(request, f"Mailed {len(mailed)} of {len(queryset)} members a new set-password link.", level)
+        sentence = gettext("Mailed %(mailed)d of %(chosen)d members a new set-password link.")
+        self.message_user(request, sentence % {"mailed": len(mailed), "chosen": len(queryset)}, level)
 
     def _mail_new_link(self, request: HttpRequest, member: User) -> bool:
         if not member.is_active or not self.has_change_permission(request, member):
             return False
-        text = render_to_string("accounts/email/link.txt", {"member": member, "link": self._new_link(request, member)})
+        link = self._new_link(request, member)
+        with languages.of(member):
+            subject = gettext("Choose your password")
+            text = render_to_string("accounts/email/link.txt", {"member": member, "link": link})
         try:
-            return send_mail("Choose your password", text, None, [member.email]) == 1
+            return send_mail(subject, text, None, [member.email]) == 1
         except OSError:  # what smtplib and sockets raise
             log.exception("Could not mail a set-password link to member %s.", member.pk)
             return False

@@ -17,6 +17,9 @@ from django.db.models import Field, Model, Q, QuerySet
 from django.http import HttpRequest
 from django.utils.dateparse import parse_datetime
 from django.utils.formats import date_format
+from django.utils.text import format_lazy
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
 from accounts.models import User
 
@@ -31,20 +34,22 @@ DAYS, MONTHS = 6, 24  # that are offered at once
 class Before(admin.SimpleListFilter):
     """Which window is shown: the newest one, the one before this, or one before a day or month."""
 
-    title, parameter_name = "time", "before"
+    title, parameter_name = _("time"), "before"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
         """Moments as ISO 8601, with how a reader says them."""
         rows = model_admin.get_queryset(request).order_by("created_at").values_list("created_at", flat=True)
         first = model_admin.model._default_manager.order_by("created_at").values_list("created_at", flat=True).first()
         begin = rows.first()
-        return [(at.isoformat(), f"before {said}") for at, said in _moments(first, begin)] if begin else []
+        if not begin:
+            return []
+        return [(at.isoformat(), gettext("before %(moment)s") % {"moment": it}) for at, it in _moments(first, begin)]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Model]) -> QuerySet[Model]:
         return queryset  # LongListAdmin.get_queryset has seen to it
 
     def choices(self, changelist: ChangeList) -> Iterator[_ListFilterChoices]:
-        yield self._choice(changelist, None, f"the newest {WINDOW:,}")
+        yield self._choice(changelist, None, gettext("the newest %(count)s") % {"count": f"{WINDOW:,}"})
         for value, said in self.lookup_choices:
             yield self._choice(changelist, value, said)
 
@@ -56,14 +61,14 @@ class Before(admin.SimpleListFilter):
 def _moments(first: datetime, begin: datetime) -> Iterator[tuple[datetime, str]]:
     """When the window began, then some days and months before that, down to the first row."""
     if begin > first:
-        yield begin, date_format(begin, "j M Y, H:i")
+        yield begin, date_format(begin, "DATETIME_FORMAT")
     midnight = begin.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
     days = (midnight - timedelta(days=number) for number in range(DAYS))
-    yield from ((day, date_format(day, "j M Y")) for day in days if day > first)
+    yield from ((day, date_format(day, "DATE_FORMAT")) for day in days if day > first)
     month = midnight.replace(day=1)
-    for _ in range(MONTHS):
+    for _month in range(MONTHS):
         if month > first:
-            yield month, date_format(month, "F Y")
+            yield month, date_format(month, "YEAR_MONTH_FORMAT")
         month = (month - timedelta(days=1)).replace(day=1)
 
 
@@ -84,9 +89,12 @@ class LongListAdmin[Row: Model](admin.ModelAdmin[Row]):
     found_by: tuple[str, ...] = ("pk",)  # columns of ids that a search compares; each needs an index
     member_column = "member_id"
     search_fields = ("pk",)  # only so that the field to type in is shown: get_queryset searches
-    search_help_text = (
-        f"A member's whole address, or an id. The list holds the newest {WINDOW:,}, or those before a moment: "
-        "filters and orders are about these, a search is about all."
+    search_help_text = format_lazy(
+        _(
+            "A member's whole address, or an id. The list holds the newest {count}, or those before a moment: "
+            "filters and orders are about these, a search is about all."
+        ),
+        count=f"{WINDOW:,}",
     )
     show_full_result_count = False
     ordering = ("-created_at",)

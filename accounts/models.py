@@ -11,6 +11,7 @@ from django.core.exceptions import ValidationError
 from django.db import models
 from django.db.models.functions import Lower
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
 
 from accounts import names
 from accounts.preferences import Preferences
@@ -40,13 +41,15 @@ class User(AbstractBaseUser, PermissionsMixin):
     """A person who signs in with an address. Groups are Django's."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
-    email = models.EmailField("address", unique=True)
-    name = models.CharField(max_length=80, blank=True)
+    email = models.EmailField(_("address"), unique=True)
+    name = models.CharField(_("name"), max_length=80, blank=True)
     is_staff = models.BooleanField(
-        "administrator", default=False, help_text="May open the admin, and do there what their groups allow."
+        _("administrator"), default=False, help_text=_("May open the admin, and do there what their groups allow.")
     )
-    is_active = models.BooleanField("active", default=True, help_text="Take this away instead of deleting a member.")
-    date_joined = models.DateTimeField(default=timezone.now, editable=False)
+    is_active = models.BooleanField(
+        _("active"), default=True, help_text=_("Take this away instead of deleting a member.")
+    )
+    date_joined = models.DateTimeField(_("member since"), default=timezone.now, editable=False)
     link_version = models.PositiveIntegerField(default=0, editable=False)  # counts links; only the newest one works
     # A Preferences. Its default stands in the database, for processes of the version before this.
     preferences = models.JSONField(default=dict, db_default={}, blank=True, editable=False)
@@ -57,7 +60,7 @@ class User(AbstractBaseUser, PermissionsMixin):
     EMAIL_FIELD = "email"
 
     class Meta:
-        verbose_name = "member"
+        verbose_name, verbose_name_plural = _("member"), _("members")
         constraints = [
             # With the column's own unique index: one member per address. Signing in looks for the lower case, exactly.
             models.CheckConstraint(condition=models.Q(email=Lower("email")), name="addresses_are_lower_case"),
@@ -77,12 +80,12 @@ class User(AbstractBaseUser, PermissionsMixin):
         if User.objects.filter(pk=self.pk, name=self.name).exists():
             return  # what stands already keeps nobody from changing the rest: an impostor can be made inactive
         if names.unseen(self.name):
-            raise ValidationError({"name": "A name can't hold characters that nobody sees."})
+            raise ValidationError({"name": _("A name can't hold characters that nobody sees.")})
         if names.is_reserved(self.name):
-            raise ValidationError({"name": "That is the name of something that is no member."})
+            raise ValidationError({"name": _("That is the name of something that is no member.")})
         others = User.objects.exclude(pk=self.pk).exclude(name="").values_list("name", flat=True)
         if any(names.passes_for(self.name, other) for other in others):
-            raise ValidationError({"name": "That looks like another member's name, and is written differently."})
+            raise ValidationError({"name": _("That looks like another member's name, and is written differently.")})
 
     @property
     def prefers(self) -> Preferences:

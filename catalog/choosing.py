@@ -6,6 +6,8 @@ import math
 import re
 from dataclasses import dataclass
 
+from django.utils.translation import gettext_noop
+
 from catalog.code_signs import is_about_code
 from catalog.models import NoRouteError, Route
 
@@ -39,13 +41,13 @@ def choose(route: Route, text: str, *, has_image: bool, tokens: int) -> Choice:
     parts = {it.auto: it for it in reversed(ready)}  # of several with one part, the first
     otherwise = parts.get(Route.Auto.OTHERWISE, ready[0])
     if has_image and Route.Auto.IMAGES in parts:
-        return Choice(parts[Route.Auto.IMAGES], "an image")
+        return Choice(parts[Route.Auto.IMAGES], gettext_noop("an image"))
     longest = parts.get(Route.Auto.LONG, otherwise)
     if tokens > FULL * otherwise.window and longest.window > otherwise.window:
-        return Choice(longest, "a long conversation")
+        return Choice(longest, gettext_noop("a long conversation"))
     if Route.Auto.CODE in parts and is_about_code(text):
-        return Choice(parts[Route.Auto.CODE], "code in the question")
-    return Choice(otherwise, "a general question")
+        return Choice(parts[Route.Auto.CODE], gettext_noop("code in the question"))
+    return Choice(otherwise, gettext_noop("a general question"))
 
 
 def estimated_tokens(text: str) -> int:

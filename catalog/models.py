@@ -12,6 +12,7 @@ from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
 from django.db import models
 from django.utils.functional import cached_property
+from django.utils.translation import gettext, gettext_noop
 
 from catalog import addresses, keys
 from catalog.prices import Band, BilledAs, Currency, Price, Rate, in_force
@@ -23,6 +24,18 @@ __all__ = ["Band", "BilledAs", "Circuit", "LanguageModel", "NoRouteError", "Pric
 # An administrator names the setting, so it must be none of the others: they would be sent to the provider as its key.
 KEY_SETTING = re.compile(r"^[A-Z][A-Z0-9_]*_API_KEY\Z")
 names_a_key = RegexValidator(KEY_SETTING, "Enter a name like DEEPSEEK_API_KEY, ending in _API_KEY.")
+
+
+# Of the routes of a fresh install; see catalog.defaults.
+FRESH_LABELS = {
+    gettext_noop("Auto"),
+    gettext_noop("Quick"),
+    gettext_noop("Deep"),
+    gettext_noop("Max"),
+    gettext_noop("Vision"),
+    gettext_noop("Code"),
+    gettext_noop("Local (SmolLM2)"),
+}
 
 
 def dialects() -> list[tuple[str, str]]:
@@ -254,6 +267,11 @@ class Route(models.Model):
 
     def __str__(self) -> str:
         return self.label
+
+    @property
+    def title(self) -> str:
+        """Its label as members read it: those of a fresh install in their language, others as they were written."""
+        return gettext(self.label) if self.label in FRESH_LABELS else self.label
 
     @property
     def is_auto(self) -> bool:

@@ -75,12 +75,13 @@ TEMPLATES = [
         "DIRS": [BASE_DIR / "templates"],
         "APP_DIRS": True,
         "OPTIONS": {
+            "builtins": ["django.templatetags.i18n"],
             "context_processors": [
                 "django.template.context_processors.request",
                 "django.template.context_processors.csp",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
-            ]
+            ],
         },
     }
 ]
@@ -199,6 +200,7 @@ WHITENOISE_AUTOREFRESH = DEBUG
 LANGUAGE_CODE = "en"  # of the code itself, and of whoever asks for none of these
 LANGUAGES = [("en", "English"), ("zh-hans", "简体中文")]  # each by its own name
 LOCALE_PATHS = [BASE_DIR / "locale"]
+FORMAT_MODULE_PATH = "chatsite.formats"
 TIME_ZONE = "UTC"
 USE_TZ = True
 globals().update(env.email())  # EMAIL_BACKEND, EMAIL_HOST and their kin

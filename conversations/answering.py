@@ -12,6 +12,8 @@ from dataclasses import replace
 from functools import partial
 from uuid import uuid4
 
+from django.utils.translation import gettext_noop
+
 from conversations import briefing, calling, crashing, ending, naming
 from conversations.briefing import STOPPED, Brief
 from conversations.calling import Candidate, OpenCall
@@ -21,6 +23,7 @@ from conversations.log import Log
 from conversations.models import Chunk, Generation
 from conversations.prompting import shortened
 from conversations.seams import Seam
+from conversations.sentences import NOBODY
 from providers.connections import Clients
 from providers.deltas import Delta, Reasoning, Text
 from providers.errors import (
@@ -41,10 +44,20 @@ logger = logging.getLogger(__name__)
 
 State = Generation.State
 
-OVERFLOWED = Outcome(State.INTERRUPTED, "interrupted", "The database could not be reached. What was written is kept.")
-BROKEN = Outcome(State.FAILED, "internal", "Something went wrong on our side. The administrator's log has the details.")
+OVERFLOWED = Outcome(
+    State.INTERRUPTED,
+    "interrupted",
+    gettext_noop("The database could not be reached. What was written is kept."),
+)
+BROKEN = Outcome(
+    State.FAILED,
+    "internal",
+    gettext_noop("Something went wrong on our side. The administrator's log has the details."),
+)
 ENDLESS = Outcome(
-    State.INTERRUPTED, "too_long", "The answer grew longer than any we can show. What was written is kept."
+    State.INTERRUPTED,
+    "too_long",
+    gettext_noop("The answer grew longer than any we can show. What was written is kept."),
 )
 
 # What cut one answer has often cut many, and then their provider is left alone for a while: they wait for it. Seconds.
@@ -294,5 +307,5 @@ def _failed(errors: list[ProviderError], brief: Brief) -> Outcome:
     last = next((it for it in reversed(errors) if not isinstance(it, calling.RestingError)), errors[-1])
     if len(errors) == 1 or len(errors) < len(brief.candidates):
         return Outcome(State.FAILED, last.code, last.sentence)
-    sentence = f"None of the {len(errors)} models behind “{brief.label}” could answer. {last.sentence}"
+    sentence = NOBODY % {"count": len(errors), "label": brief.label, "why": last.sentence}
     return Outcome(State.FAILED, "all_down", sentence)

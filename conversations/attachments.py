@@ -12,6 +12,8 @@ from concurrent.futures import ThreadPoolExecutor, wait
 from io import BytesIO
 
 from django.core.files.uploadedfile import UploadedFile
+from django.utils.translation import gettext
+from django.utils.translation import gettext_noop as _
 from PIL import Image, ImageOps
 
 from conversations.models import Attachment
@@ -35,7 +37,6 @@ BYTES = 2_000_000  # a question's ten fit into one request
 # Even noise fits the last one.
 QUALITIES = ((88, 0), (75, 0), (60, 2), (25, 2))
 
-READABLE = "JPEG, PNG, GIF or WebP"
 MEDIA_TYPES = "image/jpeg,image/png,image/gif,image/webp"
 LOSSLESS = {"PNG", "GIF"}
 
@@ -54,11 +55,18 @@ Image.MAX_IMAGE_PIXELS = max(PIXEL_LIMITS.values())
 
 
 class UnfitImageError(Exception):
-    """An image that can't be taken; `sentence` tells the member which and why."""
+    """An image that can't be taken; `sentence` tells the member which and why.
 
-    def __init__(self, sentence: str) -> None:
-        super().__init__(sentence)
-        self.sentence = sentence
+    In the language of whoever reads it, not of the thread that looks at images: it is put together only then.
+    """
+
+    def __init__(self, sentence: str, **values: object) -> None:
+        super().__init__(sentence, values)
+        self._sentence, self._values = sentence, values
+
+    @property
+    def sentence(self) -> str:
+        return gettext(self._sentence) % self._values
 
 
 def prepare(uploads: Sequence[UploadedFile[bytes]], *, beside: int = 0) -> list[Attachment]:
@@ -67,12 +75,18 @@ def prepare(uploads: Sequence[UploadedFile[bytes]], *, beside: int = 0) -> list[
     Takes up to 2 s an image, and waits for those of others: hold no lock and no connection.
     """
     if (count := len(uploads) + beside) > COUNT_LIMIT:
-        raise UnfitImageError(f"A question may have {COUNT_LIMIT} images; these are {count}.")
+        raise UnfitImageError(
+            _("A question may have %(most)s images; these are %(count)s."), most=COUNT_LIMIT, count=count
+        )
     for upload in uploads:
         if (upload.size or 0) > FILE_LIMIT:
-            raise UnfitImageError(f"“{clean_name(upload.name)}” is larger than {FILE_LIMIT // 10**6} MB.")
+            raise UnfitImageError(
+                _("“%(name)s” is larger than %(most)s MB."), name=clean_name(upload.name), most=FILE_LIMIT // 10**6
+            )
     if sum(upload.size or 0 for upload in uploads) > QUESTION_LIMIT:
-        raise UnfitImageError(f"The images of a question may have {QUESTION_LIMIT // 10**6} MB together.")
+        raise UnfitImageError(
+            _("The images of a question may have %(most)s MB together."), most=QUESTION_LIMIT // 10**6
+        )
     return [_prepare(clean_name(upload.name), upload.read()) for upload in uploads]
 
 
@@ -87,7 +101,7 @@ def _prepare(name: str, data: bytes) -> Attachment:
     turn = _decoder.submit(_judged, name, data)
     wait([turn], PATIENCE)
     if turn.cancel():  # still in line; what has begun is waited for
-        raise UnfitImageError("Many images are being looked at just now. Try again in a moment.")
+        raise UnfitImageError(_("Many images are being looked at just now. Try again in a moment."))
     media_type, encoded, (width, height) = turn.result()
     return Attachment(name=name, media_type=media_type, data=encoded, width=width, height=height, bytes=len(encoded))
 
@@ -100,12 +114,14 @@ def _judged(name: str, data: bytes) -> Encoded:
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
         refusal = _too_large(name, max(PIXEL_LIMITS.values()))
     except Exception:  # at a broken file Pillow raises almost anything
-        refusal = UnfitImageError(f"“{name}” is not a whole {READABLE} image.")
+        refusal = UnfitImageError(_("“%(name)s” is not a whole JPEG, PNG, GIF or WebP image."), name=name)
     raise refusal  # out here it has no context, which would hold the pixels until the member's page is written
 
 
 def _too_large(name: str, most: int) -> UnfitImageError:
-    return UnfitImageError(f"“{name}” is too large: it may have {most // 10**6} megapixels.")
+    return UnfitImageError(
+        _("“%(name)s” is too large: it may have %(most)s megapixels."), name=name, most=most // 10**6
+    )
 
 
 def _encoded(name: str, data: bytes) -> Encoded:
@@ -130,9 +146,11 @@ def _check(name: str, image: Image.Image, data: bytes) -> None:
     if image.width * image.height > most:
         raise _too_large(name, most)
     if max(image.size) > RATIO_LIMIT * min(image.size):
-        raise UnfitImageError(f"“{name}” is too thin: it may be {RATIO_LIMIT} times as long as it is wide.")
+        raise UnfitImageError(
+            _("“%(name)s” is too thin: it may be %(most)s times as long as it is wide."), name=name, most=RATIO_LIMIT
+        )
     if image.format in {"JPEG", "MPO"} and _scans(data) > SCAN_LIMIT:
-        raise UnfitImageError(f"“{name}” is a JPEG of too many layers.")
+        raise UnfitImageError(_("“%(name)s” is a JPEG of too many layers."), name=name)
 
 
 def _scans(data: bytes) -> int:

@@ -8,6 +8,7 @@ from django.conf import settings
 from django.db import transaction
 from django.db.models import Prefetch, prefetch_related_objects
 from django.utils.crypto import salted_hmac
+from django.utils.translation import gettext_noop
 
 from catalog.models import Step
 from conversations import bus, seams
@@ -20,12 +21,14 @@ from providers.messages import ChatRequest, Clocks, Effort, Format
 
 STOPPED = Outcome(Generation.State.STOPPED)
 UNROUTED = Outcome(
-    Generation.State.FAILED, "no_route", "The chosen model is not set up any more. Choose another and try again."
+    Generation.State.FAILED,
+    "no_route",
+    gettext_noop("The chosen model is not set up any more. Choose another and try again."),
 )
 NOT_RESUMED = Outcome(
     Generation.State.INTERRUPTED,
     "interrupted",
-    "The answer was interrupted and could not go on by itself. What was written is kept.",
+    gettext_noop("The answer was interrupted and could not go on by itself. What was written is kept."),
 )
 
 

@@ -8,6 +8,7 @@ from typing import Any
 from uuid import UUID
 
 from django.utils import timezone
+from django.utils.translation import gettext_noop
 
 from catalog import circuits
 from catalog.models import LanguageModel
@@ -93,7 +94,7 @@ class RestingError(UnavailableError):
 
     code = "resting"
     retryable = False
-    sentence = "The provider has failed several times, so we leave it alone for a moment. Try again soon."
+    sentence = gettext_noop("The provider has failed several times, so we leave it alone for a moment. Try again soon.")
 
 
 class TakenError(Exception):

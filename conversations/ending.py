@@ -11,6 +11,7 @@ from typing import Any
 
 from django.db import transaction
 from django.db.models.functions import Now
+from django.utils.translation import gettext_noop
 
 from conversations import bus, crashing, events, metrics, seams
 from conversations.models import Conversation, Generation, Message
@@ -19,8 +20,10 @@ State = Generation.State
 
 COLUMNS = ["state", "error_code", "error", "epoch", "lease_until", "ended_at", "folded_seq", "deaths"]
 
-INTERRUPTED = "The answer was interrupted: its worker stopped. What was written is kept."
-CUT_OFF = "The answer was interrupted: it was being written when the backup was made. What was written by then is kept."
+INTERRUPTED = gettext_noop("The answer was interrupted: its worker stopped. What was written is kept.")
+CUT_OFF = gettext_noop(
+    "The answer was interrupted: it was being written when the backup was made. What was written by then is kept."
+)
 MOST_DEATHS = 1  # an answer that a second worker dies of is at an end: it may be the answer that kills them
 
 

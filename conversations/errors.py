@@ -6,18 +6,20 @@ DeedError
 └── StillWrittenError     what would be deleted is still being written
 """
 
+from django.utils.translation import gettext_lazy as _
+
 
 class DeedError(Exception):
-    sentence = "That did not work."
+    sentence = _("That did not work.")
 
 
 class KeyReusedError(DeedError):
-    sentence = "This form already asked another question. Send again to ask this one too."
+    sentence = _("This form already asked another question. Send again to ask this one too.")
 
 
 class NotAnswerableError(DeedError):
-    sentence = "There is no question here that could be answered again."
+    sentence = _("There is no question here that could be answered again.")
 
 
 class StillWrittenError(DeedError):
-    sentence = "An answer is still being written there. Stop it first, then delete."
+    sentence = _("An answer is still being written there. Stop it first, then delete.")

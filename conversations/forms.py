@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from django import forms
 from django.conf import settings
 from django.forms.boundfield import BoundField
+from django.utils.formats import number_format
+from django.utils.text import format_lazy
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
 from catalog.models import NoRouteError, Route
 from conversations import attachments
@@ -16,12 +20,15 @@ from conversations.models import Conversation
 from conversations.models.conversation import TITLE_LIMIT
 from conversations.parameters import Parameters
 
+if TYPE_CHECKING:
+    from django_stubs_ext import StrOrPromise
+
 STOPS = 16  # DeepSeek's API reference of 2026-09-18, as the ranges below
 STOP_LENGTH = 100  # characters; ours
 
 # Shown in this order; all but the effort behind "Settings".
 PARAMETERS = ("effort", "format", "temperature", "top_p", "max_tokens", "stop")
-EFFORTS = {"off": "No thinking", "low": "Low thinking", "high": "High thinking", "max": "Max thinking"}
+EFFORTS = {"off": _("No thinking"), "low": _("Low thinking"), "high": _("High thinking"), "max": _("Max thinking")}
 # Whether what Auto chooses takes a temperature, nobody knows beforehand. How much to think is a wish for all of them.
 TAKEN_BY_AUTO = frozenset({"effort"})
 
@@ -41,12 +48,17 @@ class DecimalField(forms.FloatField):
         return super().to_python(value.strip().replace(",", ".") if isinstance(value, str) else value)
 
 
+def grouped(number: int) -> str:
+    """As it is written in the reader's language: 65,536."""
+    return number_format(number, force_grouping=True)
+
+
 def _typed_number(keys: str) -> forms.TextInput:
     # Not type="number": that sends nothing at all for what it can't read, and the default would be in force unseen.
-    return forms.TextInput(attrs={"inputmode": keys, "placeholder": "default", "autocomplete": "off"})
+    return forms.TextInput(attrs={"inputmode": keys, "placeholder": _("default"), "autocomplete": "off"})
 
 
-def _out_of_range(sentence: str) -> dict[str, str]:
+def _out_of_range(sentence: StrOrPromise) -> dict[str, StrOrPromise]:
     return dict.fromkeys(("invalid", "min_value", "max_value"), sentence)
 
 
@@ -56,33 +68,38 @@ class ParametersForm(forms.Form):
     """
 
     route = forms.CharField(required=False, max_length=60)
-    effort = forms.ChoiceField(label="Thinking", required=False)
-    format = forms.ChoiceField(label="Answer as", required=False, choices=[("", "Text"), ("json", "JSON")])
+    effort = forms.ChoiceField(label=_("Thinking"), required=False)
+    format = forms.ChoiceField(label=_("Answer as"), required=False, choices=[("", _("Text")), ("json", "JSON")])
     temperature = DecimalField(
-        label="Temperature",
-        help_text="0 to 2, lower is stricter",
+        label=_("Temperature"),
+        help_text=_("0 to 2, lower is stricter"),
         required=False,
         min_value=0,
         max_value=2,
         widget=_typed_number("decimal"),
-        error_messages=_out_of_range("The temperature is a number from 0 to 2."),
+        error_messages=_out_of_range(_("The temperature is a number from 0 to 2.")),
     )
     top_p = DecimalField(
         label="Top p",
-        help_text="above 0 to 1, lower is stricter",
+        help_text=_("above 0 to 1, lower is stricter"),
         required=False,
         max_value=1,
         widget=_typed_number("decimal"),
-        error_messages=_out_of_range("Top p is a number above 0, up to 1."),
+        error_messages=_out_of_range(_("Top p is a number above 0, up to 1.")),
     )
-    max_tokens = forms.IntegerField(label="Longest answer", required=False)
+    max_tokens = forms.IntegerField(label=_("Longest answer"), required=False)
     stop = TypedField(
-        label="Stop at",
-        help_text=f"one per line, up to {STOPS}; the answer ends before any of them",
+        label=_("Stop at"),
+        help_text=format_lazy(_("one per line, up to {most}; the answer ends before any of them"), most=STOPS),
         required=False,
         strip=False,
         widget=forms.Textarea(
-            attrs={"rows": 1, "placeholder": "nothing", "maxlength": STOPS * (STOP_LENGTH + 1), "spellcheck": "false"}
+            attrs={
+                "rows": 1,
+                "placeholder": _("nothing"),
+                "maxlength": STOPS * (STOP_LENGTH + 1),
+                "spellcheck": "false",
+            }
         ),
     )
 
@@ -136,9 +153,14 @@ class ParametersForm(forms.Form):
     def clean_stop(self) -> tuple[str, ...]:
         stops = tuple(line for line in self.cleaned_data["stop"].split("\n") if line.strip())
         if len(stops) > STOPS:
-            raise forms.ValidationError(f"There may be {STOPS} of them; these are {len(stops)}.")
+            raise forms.ValidationError(
+                _("There may be %(most)s of them; these are %(count)s."), params={"most": STOPS, "count": len(stops)}
+            )
         if (longest := max(map(len, stops), default=0)) > STOP_LENGTH:
-            raise forms.ValidationError(f"Each may have {STOP_LENGTH} characters; one of these has {longest}.")
+            raise forms.ValidationError(
+                _("Each may have %(most)s characters; one of these has %(count)s."),
+                params={"most": STOP_LENGTH, "count": longest},
+            )
         return stops
 
     @property
@@ -154,25 +176,30 @@ def _named(routes: Sequence[Route], name: str | None) -> Route | None:
 
 def _effort_of(route: Route) -> forms.ChoiceField:
     """How much to think. What differs comes first: a phone shows no more of it."""
-    usual = "Default thinking" if route.is_auto else f"{EFFORTS[route.effort]} (default)"
+    usual = gettext("Default thinking")
+    if not route.is_auto:
+        usual = gettext("%(effort)s (default)") % {"effort": EFFORTS[route.effort]}
     return forms.ChoiceField(
-        label="Thinking",
+        label=_("Thinking"),
         required=False,
         choices=[("", usual), *EFFORTS.items()],
-        error_messages={"invalid_choice": "Choose from the list how much to think."},
+        error_messages={"invalid_choice": _("Choose from the list how much to think.")},
         widget=forms.Select(attrs={"class": "choice"}),
     )
 
 
 def _tokens_up_to(most: int) -> forms.IntegerField:
+    shown = {"most": grouped(most)}
     return forms.IntegerField(
-        label="Longest answer",
-        help_text=f"in tokens, with its thinking; up to {most:,}",
+        label=_("Longest answer"),
+        help_text=gettext("in tokens, with its thinking; up to %(most)s") % shown,
         required=False,
         min_value=1,
         max_value=most,
         widget=_typed_number("numeric"),
-        error_messages=_out_of_range(f"The longest answer is a whole number of tokens, from 1 to {most:,}."),
+        error_messages=_out_of_range(
+            gettext("The longest answer is a whole number of tokens, from 1 to %(most)s.") % shown
+        ),
     )
 
 
@@ -183,13 +210,16 @@ class QuestionForm(ParametersForm):
     most_images, most_bytes = attachments.COUNT_LIMIT, attachments.QUESTION_LIMIT
     most_image_bytes, image_types = attachments.FILE_LIMIT, attachments.MEDIA_TYPES
 
-    key = forms.UUIDField(widget=forms.HiddenInput, error_messages={"required": "Reload the page and send again."})
+    key = forms.UUIDField(widget=forms.HiddenInput, error_messages={"required": _("Reload the page and send again.")})
     text = TypedField(
         strip=False,
         max_length=settings.QUESTION_LIMIT,
         error_messages={
-            "required": "Type a question first.",
-            "max_length": f"A question may have {settings.QUESTION_LIMIT:,} characters; this one has %(show_value)d.",
+            "required": _("Type a question first."),
+            "max_length": format_lazy(
+                _("A question may have {most} characters; this one has %(show_value)d."),
+                most=f"{settings.QUESTION_LIMIT:,}",
+            ),
         },
     )
 
@@ -197,7 +227,7 @@ class QuestionForm(ParametersForm):
         # PostgreSQL takes no NUL; Django's field has refused it by now.
         text: str = self.cleaned_data["text"].strip("\n")
         if not text.strip():
-            raise forms.ValidationError("Type a question first.", code="required")
+            raise forms.ValidationError(_("Type a question first."), code="required")
         return text
 
     @property
@@ -205,7 +235,7 @@ class QuestionForm(ParametersForm):
         """What is said beside the question: all that does not stand at a field of the settings."""
         elsewhere = {field.name for field in self.settings}
         said = [str(it) for name, errors in self.errors.items() if name not in elsewhere for it in errors]
-        return [*said, "Not sent yet: look at the settings below."] if self.has_unfit_settings else said
+        return [*said, gettext("Not sent yet: look at the settings below.")] if self.has_unfit_settings else said
 
     def chosen_route(self) -> Route:
         """The route that was picked, or the default. Raises NoRouteError."""
@@ -234,8 +264,8 @@ class TitleForm(forms.Form):
     title = forms.CharField(
         max_length=TITLE_LIMIT,
         error_messages={
-            "required": "A conversation needs a title.",
-            "max_length": f"A title may have {TITLE_LIMIT} characters.",
+            "required": _("A conversation needs a title."),
+            "max_length": _("A title may have %(limit_value)d characters."),
         },
     )
 

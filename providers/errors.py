@@ -40,11 +40,16 @@ from typing import Literal
 Clock = Literal["first_event", "idle", "total"]
 
 
+def gettext_noop(sentence: str) -> str:
+    """Marks what people read. This floor speaks English alone; who shows it says it in the reader's language."""
+    return sentence
+
+
 class ProviderError(Exception):
     code = "provider_error"
     retryable = False
     is_fatal = False
-    sentence = "The provider could not answer."
+    sentence = gettext_noop("The provider could not answer.")
 
     def __init__(
         self,
@@ -63,66 +68,66 @@ class ProviderError(Exception):
 
 class RefusedError(ProviderError):
     code = "refused"
-    sentence = "The provider refused the request."
+    sentence = gettext_noop("The provider refused the request.")
 
 
 class AuthenticationError(RefusedError):
     code = "authentication"
     is_fatal = True
-    sentence = "The provider did not accept our API key. An administrator needs to check it."
+    sentence = gettext_noop("The provider did not accept our API key. An administrator needs to check it.")
 
 
 class AccessDeniedError(RefusedError):
     """Not fatal: a key may lack one model of many, and a firewall may dislike one question."""
 
     code = "access_denied"
-    sentence = "The provider denied us access. An administrator needs to look at it."
+    sentence = gettext_noop("The provider denied us access. An administrator needs to look at it.")
 
 
 class BalanceEmptyError(RefusedError):
     code = "balance_empty"
     is_fatal = True
-    sentence = "The balance at the provider is used up. An administrator needs to top it up."
+    sentence = gettext_noop("The balance at the provider is used up. An administrator needs to top it up.")
 
 
 class InvalidRequestError(RefusedError):
     code = "invalid_request"
-    sentence = "The provider could not accept the request."
+    sentence = gettext_noop("The provider could not accept the request.")
 
 
 class ReasoningReplayError(InvalidRequestError):
     """The reasoning of earlier turns is missing, or is there and must not be."""
 
     code = "reasoning_replay"
-    sentence = "The provider could not accept what the model had thought in earlier answers."
+    sentence = gettext_noop("The provider could not accept what the model had thought in earlier answers.")
 
 
 class ToolChoiceRefusedError(InvalidRequestError):
     code = "tool_choice_refused"
-    sentence = "The model cannot be made to use a tool in this way."
+    sentence = gettext_noop("The model cannot be made to use a tool in this way.")
 
 
 class FormatRefusedError(InvalidRequestError):
     code = "format_refused"
-    sentence = "The model has no JSON mode."
+    sentence = gettext_noop("The model has no JSON mode.")
 
 
 class ImagesRefusedError(InvalidRequestError):
     code = "images_refused"
-    sentence = "The model cannot look at images."
+    sentence = gettext_noop("The model cannot look at images.")
 
 
 class OutputCapRefusedError(InvalidRequestError):
     """`limit`: how many tokens an answer may have, if the provider said it."""
 
     code = "output_cap_refused"
-    sentence = "The model cannot write an answer that long."
+    sentence = gettext_noop("The model cannot write an answer that long.")
     limit: int | None = None
 
 
 class PrefixRefusedError(InvalidRequestError):
     code = "prefix_refused"
-    sentence = "The model cannot go on from the middle of an answer."
+    sentence = gettext_noop("The model cannot go on from the middle of an answer.")
 
 
 class ParameterRefusedError(InvalidRequestError):
@@ -134,63 +139,63 @@ class ParameterRefusedError(InvalidRequestError):
 
 class ModelMissingError(RefusedError):
     code = "model_missing"
-    sentence = "The provider has no model of this name. An administrator needs to look at it."
+    sentence = gettext_noop("The provider has no model of this name. An administrator needs to look at it.")
 
 
 class ContextTooLongError(RefusedError):
     code = "context_too_long"
-    sentence = "This conversation is longer than the model can read."
+    sentence = gettext_noop("This conversation is longer than the model can read.")
 
 
 class ContentRefusedError(RefusedError):
     code = "content_refused"
-    sentence = "The provider's content filter refused this question."
+    sentence = gettext_noop("The provider's content filter refused this question.")
 
 
 class UnavailableError(ProviderError):
     code = "unavailable"
     retryable = True
-    sentence = "The provider is not available right now."
+    sentence = gettext_noop("The provider is not available right now.")
 
 
 class OverloadedError(UnavailableError):
     code = "overloaded"
-    sentence = "The provider is overloaded right now."
+    sentence = gettext_noop("The provider is overloaded right now.")
 
 
 class RateLimitedError(UnavailableError):
     code = "rate_limited"
-    sentence = "The provider asks us to slow down: too many questions at once."
+    sentence = gettext_noop("The provider asks us to slow down: too many questions at once.")
 
 
 class ServerFaultError(UnavailableError):
     code = "server_fault"
-    sentence = "The provider had an internal fault."
+    sentence = gettext_noop("The provider had an internal fault.")
 
 
 class ConnectionFailedError(UnavailableError):
     code = "connection_failed"
-    sentence = "The provider could not be reached."
+    sentence = gettext_noop("The provider could not be reached.")
 
 
 class BrokenAnswerError(ProviderError):
     code = "broken_answer"
     retryable = True
-    sentence = "The answer broke off."
+    sentence = gettext_noop("The answer broke off.")
 
 
 class CutError(BrokenAnswerError):
     code = "cut"
-    sentence = "The connection to the provider broke before the answer was complete."
+    sentence = gettext_noop("The connection to the provider broke before the answer was complete.")
 
 
 class StalledError(BrokenAnswerError):
     code = "stalled"
-    sentence = "The provider stopped sending."
+    sentence = gettext_noop("The provider stopped sending.")
     _sentences = {
-        "first_event": "The provider did not begin to answer in time.",
-        "idle": "The provider stopped sending in the middle of the answer.",
-        "total": "The answer took too long.",
+        "first_event": gettext_noop("The provider did not begin to answer in time."),
+        "idle": gettext_noop("The provider stopped sending in the middle of the answer."),
+        "total": gettext_noop("The answer took too long."),
     }
 
     def __init__(self, clock: Clock, *, trace_id: str = "") -> None:
@@ -208,25 +213,25 @@ class UnknownFinishError(BrokenAnswerError):
 
     code = "unknown_finish"
     retryable = False
-    sentence = "The provider ended the answer early, and did not say why."
+    sentence = gettext_noop("The provider ended the answer early, and did not say why.")
 
 
 class EmptyAnswerError(BrokenAnswerError):
     code = "empty_answer"
-    sentence = "The model finished without saying anything."
+    sentence = gettext_noop("The model finished without saying anything.")
 
 
 class LeakedMarkupError(BrokenAnswerError):
     code = "leaked_markup"
-    sentence = "The model tried to use a tool and got it wrong."
+    sentence = gettext_noop("The model tried to use a tool and got it wrong.")
 
 
 class NoObjectError(BrokenAnswerError):
     code = "no_object"
     retryable = False
-    sentence = "The model did not answer in the form that it was asked for."
+    sentence = gettext_noop("The model did not answer in the form that it was asked for.")
 
 
 class MalformedStreamError(BrokenAnswerError):
     code = "malformed_stream"
-    sentence = "The provider sent something we could not understand."
+    sentence = gettext_noop("The provider sent something we could not understand.")

@@ -1,4 +1,4 @@
-"""What the page's script says, in the language of the page: `{% words %}`."""
+"""Words in the language of the page: `{% words %}` of its scripts, and `{{ …|translated }}` out of rows."""
 
 from functools import cache
 
@@ -10,7 +10,10 @@ from django.utils.translation import get_language
 from django.utils.translation.trans_real import DjangoTranslation
 from django.views.i18n import JavaScriptCatalog
 
+from conversations import sentences
+
 register = template.Library()
+register.filter("translated", sentences.translated)
 
 
 @register.simple_tag

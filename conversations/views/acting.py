@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
 from uuid import UUID
 
 from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import render
+from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from catalog.models import NoRouteError, Route
@@ -17,7 +19,10 @@ from conversations.models import Conversation
 from conversations.models.message import Path
 from conversations.views.replying import MemberRequest, conversation_of, done, is_htmx, member_only, message_of
 
-NOT_TO_BE_CONTINUED = "Only the last answer can go on, and only if it was broken off after its first words."
+if TYPE_CHECKING:
+    from django_stubs_ext import StrOrPromise
+
+NOT_TO_BE_CONTINUED = _("Only the last answer can go on, and only if it was broken off after its first words.")
 
 
 @require_POST
@@ -54,10 +59,10 @@ def carry_on(request: MemberRequest, conversation_id: UUID, message_id: UUID) ->
     return done(request, answer.conversation)
 
 
-def _impossible(request: MemberRequest, conversation: Conversation, sentence: str) -> HttpResponse:
+def _impossible(request: MemberRequest, conversation: Conversation, sentence: StrOrPromise) -> HttpResponse:
     if is_htmx(request):
         return render(request, "conversations/replies.html#sentence", {"sentence": sentence}, status=422)
-    messages.error(request, sentence)
+    messages.error(request, str(sentence))
     return done(request, conversation)
 
 
