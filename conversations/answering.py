@@ -79,6 +79,7 @@ class Answer:
         self._halted = self._handed_back = False
         self._verdict: Outcome | None = None  # why it was halted; None: it is not ours any more
         self._turn: Candidate | None = None  # whom the page names
+        self._is_unnamed = False  # a title is still wanted
         self._opening: asyncio.Task[None] | None = None
         self._call: OpenCall | None = None  # the last one
         self._length = 0  # characters said
@@ -115,7 +116,7 @@ class Answer:
         crashing.here("before-end")
         done = await self._end(outcome)
         self._ended = True
-        if done and self._call and not self._handed_back:
+        if done and self._call and self._is_unnamed and not self._handed_back:
             self._naming = asyncio.create_task(
                 naming.name(self.generation, self._call.candidate, self._cross, self._clients)
             )
@@ -144,7 +145,7 @@ class Answer:
         self._most -= len(begun.said)
         # Not each attempt's: ten models that are tried ten times must not keep anybody waiting for a day.
         patience = asyncio.get_running_loop().time() + begun.left
-        self._turn = begun.first
+        self._turn, self._is_unnamed = begun.first, begun.is_unnamed
         errors: list[ProviderError] = []
         for candidate in begun.candidates:
             try:

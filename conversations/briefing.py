@@ -14,7 +14,7 @@ from catalog.models import Step
 from conversations import bus, seams
 from conversations.calling import Candidate
 from conversations.ending import Outcome
-from conversations.models import Conversation, Generation, Message
+from conversations.models import Conversation, Generation
 from conversations.parameters import Parameters
 from conversations.prompting import Told, prompt
 from providers.messages import ChatRequest, Clocks, Effort, Format
@@ -37,7 +37,7 @@ class Brief:
     """The chain, best first, and the words that the answer goes on from: "" for a new one.
 
     first: whom the page names unless it is told otherwise. left: seconds until the answer has taken too long.
-    is_resumed: it goes on by itself, so only with those who truly do.
+    is_resumed: it goes on by itself, so only with those who truly do. is_unnamed: the conversation has no title yet.
     """
 
     label: str
@@ -46,34 +46,33 @@ class Brief:
     first: Candidate
     left: float
     is_resumed: bool
+    is_unnamed: bool
 
 
 def begin(generation: Generation) -> Brief | Outcome:
     """Tell the readers that the answer has begun, and gather what it needs. An Outcome if it is over already."""
     with transaction.atomic():
-        conversation = Conversation.objects.locked().get(pk=generation.conversation_id)
+        _tell(generation)
         row = Generation.objects.select_related("message__parent__conversation", "route").get(pk=generation.pk)
         # Stopped between the claim and here, when the hint found nobody to tell; or reaped, had we to wait for long.
         if row.stop_requested or row.epoch != generation.epoch:
+            transaction.set_rollback(True)
             return STOPPED
-        _tell(conversation, row.message)
     return _brief(row, settings.PROVIDER_CLOCKS["total"] - generation.age.total_seconds())
 
 
 def turn_to(generation: Generation, candidate: Candidate) -> None:
     """The next one of the chain has its turn; the answer will say so."""
     with transaction.atomic():
-        conversation = Conversation.objects.locked().get(pk=generation.conversation_id)
+        _tell(generation)
         mine = Generation.objects.filter(pk=generation.pk, epoch=generation.epoch)
         mine.update(provider=candidate.endpoint.name, model=candidate.model.name, is_fallback=True)
-        _tell(conversation, generation.message)
 
 
-def _tell(conversation: Conversation, message: Message) -> None:
-    message.changed_seq = conversation.step()
-    message.save(update_fields=["changed_seq"])
-    conversation.save(update_fields=["seq"])
-    bus.tell_conversation(conversation.pk, conversation.seq)
+def _tell(generation: Generation) -> None:
+    """The readers, that its message looks different now. Takes the conversation's lock."""
+    seq = Conversation.objects.stamp(generation.conversation_id, generation.message_id)
+    bus.tell_conversation(generation.conversation_id, seq)
 
 
 def _brief(generation: Generation, left: float) -> Brief | Outcome:
@@ -88,7 +87,8 @@ def _brief(generation: Generation, left: float) -> Brief | Outcome:
     candidates = tuple(it for it in chain if it.goes_on(it.request)) if generation.is_resumed else chain
     if not candidates or left <= 0:
         return NOT_RESUMED
-    return Brief(route.label, candidates, generation.message.text, chain[0], left, generation.is_resumed)
+    is_unnamed = question.conversation.named_by == Conversation.Named.EXCERPT
+    return Brief(route.label, candidates, generation.message.text, chain[0], left, generation.is_resumed, is_unnamed)
 
 
 def _candidate(generation: Generation, step: Step, told: Told, left: float) -> Candidate:
