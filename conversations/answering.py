@@ -133,6 +133,8 @@ class Answer:
             return self._verdict
         except calling.TakenError:
             return None
+        except MemoryError:
+            raise  # it is the worker that is at an end, not the answer
         except Exception:
             logger.exception("the answer of generation %s broke", self.generation.pk)
             return BROKEN

@@ -150,6 +150,8 @@ class Log:
             refused = await self._cross.surely(events.append, gathered)
             crashing.here("after-flush")
             return refused
+        except MemoryError:
+            raise  # nobody's words are at fault
         except Exception:
             ids = {event.generation_id for event in gathered}
             if len(ids) == 1:

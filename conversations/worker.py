@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import os
 import socket
@@ -57,6 +58,8 @@ class Worker:
             asyncio.create_task(self._often(settings.REAPER_SECONDS, self._reap)),
             asyncio.create_task(self._often(SWEEP_SECONDS, self._sweep)),
         ]
+        for loop in loops:
+            loop.add_done_callback(_must_go_on)
         await self._try(self._beat)
         logger.info("worker %s is ready", self.name)
         await self._claim_until_leaving()
@@ -115,6 +118,8 @@ class Worker:
             if older:
                 await older  # the log has one writer of an answer
             await answer.run()
+        except MemoryError as error:
+            _end_now(error)
         except Exception:
             logger.exception("generation %s is left to the reaper", answer.generation.pk)
         finally:
@@ -131,6 +136,8 @@ class Worker:
             await deed()
         except DatabaseError as error:
             logger.warning("%s has to wait: %s", deed.__name__, type(error).__name__)
+        except MemoryError as error:
+            _end_now(error)
         except Exception:  # the next turn may do better; without any, nobody would reap
             logger.exception("%s failed", deed.__name__)
 
@@ -169,3 +176,19 @@ class Worker:
         self._gone = True
         for answer in self._answers:
             answer.hand_back()
+
+
+def _must_go_on(loop: asyncio.Task[None]) -> None:
+    """A worker that has lost one of its loops would keep its answers and write nothing."""
+    if not loop.cancelled():
+        _end_now(loop.exception())
+
+
+def _end_now(error: BaseException | None) -> None:
+    """End without another word: soon the leases run out, and the next worker goes on from the last stored ones.
+
+    A process without memory, or without a part of itself, can't tidy up; whoever started it starts another.
+    """
+    with contextlib.suppress(MemoryError):
+        logger.critical("this worker can't go on and ends", exc_info=error)
+    os._exit(1)

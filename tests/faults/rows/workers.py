@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import resource
 import signal
 from uuid import uuid4
 
@@ -62,6 +63,26 @@ async def an_answer_kills_every_worker_that_touches_it(house: House, crowd: Crow
     await crowd.ended([poison], 15, "interrupted")
     await crowd.done(others, 15)
     assert len(house.model.requests(poison.question)) == 2
+
+
+@row("F36")
+async def a_worker_has_no_memory_left(house: House, crowd: Crowd) -> None:
+    """A worker that is refused any more memory, in the middle of answers, ends by itself as soon as it needs some; the
+    other one goes on from the last stored word, as if it had been killed."""
+    tabs = await crowd.ask(20)
+    await crowd.shown(tabs, 10)
+    starved, other = house.workers
+    resource.prlimit(starved.pid, resource.RLIMIT_AS, (1, resource.RLIM_INFINITY))
+    other.send(signal.SIGSTOP)  # so that what is asked now is the starved one's
+    gone = asyncio.create_task(starved.gone(30 + BUSY))
+    for _ in range(10):  # until it needs more than it happens to have
+        if not gone.done():
+            tabs += await crowd.ask(20)
+    assert await gone != 0
+    other.send(signal.SIGCONT)
+    await crowd.ended(tabs, 15, "done", "interrupted")
+    # Of a request that was sent and had no word yet nobody knows whether it is paid for: it is not sent again.
+    assert all(tab.shown == 0 for tab in tabs if tab.state == "interrupted")
 
 
 @row("F3", quick=True)
