@@ -59,7 +59,7 @@
     if (selected) selectAgain(selected);
     if (focused && !focused.element.isConnected) focusAgain(focused);
     countSeconds();
-    sayLater();
+    tendLater();
   });
 
   function selectedIn({ anchorNode, anchorOffset, focusNode, focusOffset, isCollapsed }) {
@@ -79,19 +79,19 @@
   function selectAgain({ anchorNode, focusNode, ends }) {
     const now = getSelection();
     if (now.anchorNode === anchorNode && now.focusNode === focusNode && anchorNode.isConnected && focusNode.isConnected) return;
-    const [from, to] = ends.map(pointAt);
+    const isBackwards = ends[0].count > ends[1].count;
+    const [from, to] = ends.map((place, number) => pointAt(place, isBackwards === (number === 1)));
     if (from && to) now.setBaseAndExtent(...from, ...to);
   }
 
-  function pointAt({ id, isThought, count }) {
+  function pointAt({ id, isThought, count }, isStart) {
     const box = byId(id)?.querySelector(isThought ? ".thinking > .md" : ":scope > .md, .typed");
     const walker = box && document.createTreeWalker(box, NodeFilter.SHOW_TEXT);
     for (let left = count; walker?.nextNode(); ) {
-      const text = walker.currentNode.data;
-      for (let at = 0; at < text.length; at += 1) {
-        if (!left) return [walker.currentNode, at];
-        if (/\S/.test(text[at])) left -= 1;
-        if (!left && at + 1 === text.length) return [walker.currentNode, at + 1];
+      for (const { index } of walker.currentNode.data.matchAll(/\S/g)) {
+        if (isStart && !left) return [walker.currentNode, index];
+        left -= 1;
+        if (!isStart && !left) return [walker.currentNode, index + 1];
       }
     }
     return null;
@@ -138,6 +138,7 @@
   function countSeconds() {
     const answer = lastAnswer();
     const state = answer?.dataset.state;
+    showPhase(byId("phase"), state);
     if (state === "queued" || state === "running") waited.add(answer.id);
     if (state === "thinking") {
       const { since } = answer.querySelector(".seconds").dataset;
@@ -150,14 +151,42 @@
     if (place.textContent !== words) place.textContent = words;
   }
 
+  /** In the bar, where it is always in sight and moves nothing. */
+  function showPhase(place, state) {
+    const words = place?.dataset[state] ?? "";
+    if (place && place.textContent !== words) place.textContent = words;
+  }
+
   setInterval(countSeconds, 1_000);
+  countSeconds();
+
+  // What can wait: boxes that the keys should scroll, and what is said aloud --------------------------------------------------
+
+  const TENDED_EVERY = 1_000; // ms
+  const WIDE = ".md pre, .md .table, .md p:has(> math), .thinking > .md";
+  const tended = new WeakSet();
+  let tending = 0;
+
+  function tendLater() {
+    tending ||= setTimeout(tend, TENDED_EVERY);
+  }
+
+  function tend() {
+    tending = 0;
+    for (const message of byId("messages")?.children ?? []) {
+      if (tended.has(message)) continue;
+      if (!LIVE.includes(message.dataset.state)) tended.add(message);
+      for (const box of message.querySelectorAll(WIDE)) {
+        if (box.scrollWidth > box.clientWidth || box.scrollHeight > box.clientHeight + 1) box.tabIndex = 0;
+      }
+    }
+    sayNew();
+  }
 
   // Said aloud, a sentence at a time: a reader of the screen would stumble over tokens ----------------------------------------
 
-  const SAID_EVERY = 1_000; // ms
   const SENTENCES = /^[^]*(?:[.!?…]["')\]]*(?=\s)|[。!?]|\n)/;
   let said = { id: lastAnswer()?.id, length: textOf(lastAnswer()).length, state: lastAnswer()?.dataset.state };
-  let saying = 0;
 
   function lastAnswer() {
     const last = byId("messages")?.lastElementChild;
@@ -168,12 +197,7 @@
     return message?.querySelector(":scope > .md").textContent ?? "";
   }
 
-  function sayLater() {
-    saying ||= setTimeout(sayNew, SAID_EVERY);
-  }
-
   function sayNew() {
-    saying = 0;
     const answer = lastAnswer();
     if (!answer) return;
     if (said.id !== answer.id) said = { id: answer.id, length: 0, state: "" };
@@ -182,7 +206,7 @@
     const whole = LIVE.includes(state) ? (rest.match(SENTENCES)?.[0] ?? "") : rest;
     said.length += whole.length;
     say(whole);
-    if (state !== said.state) say(answer.querySelector(".status, .phase, summary")?.textContent);
+    if (state !== said.state) say(byId("phase").textContent || answer.querySelector(".status")?.textContent);
     said.state = state;
   }
 
@@ -193,6 +217,8 @@
     byId("said").append(line);
     while (byId("said").childElementCount > 20) byId("said").firstElementChild.remove();
   }
+
+  tendLater();
 
   // Clicks -----------------------------------------------------------------------------------------------------------------
 

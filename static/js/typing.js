@@ -58,6 +58,7 @@
     if (composer !== byId("composer")) {
       composer = byId("composer");
       restoreDraft();
+      byId("question").setSelectionRange(-1, -1); // one goes on where the text ends
     }
     if (ctx.sent !== undefined && byId("question").value) keepDraft();
   });
@@ -117,6 +118,10 @@
   byId("fold").addEventListener("change", ({ target }) => {
     document.cookie = `fold=${target.checked ? 1 : ""}; path=/; max-age=31536000; samesite=lax`;
   });
+
+  // As a drawer it is all there is: what it covers is out of reach. After it has opened, and before it gives back the focus.
+  byId("sidebar").addEventListener("toggle", ({ newState }) => (byId("chat").inert = newState === "open"));
+  byId("sidebar").addEventListener("beforetoggle", ({ newState }) => newState === "closed" && (byId("chat").inert = false));
 
   const zone = Intl.DateTimeFormat().resolvedOptions().timeZone; // its days are the reader's
   if (zone) document.cookie = `zone=${zone}; path=/; max-age=31536000; samesite=lax`;

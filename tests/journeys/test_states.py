@@ -1,0 +1,150 @@
+"""Every state of the page, in words, wide and narrow, light and dark: whole, open to everybody, and in a picture."""
+
+from __future__ import annotations
+
+import gzip
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+from playwright.sync_api import Page, Response, expect
+
+from accounts import links
+from accounts.models import User
+from catalog.models import Route
+from tests.journeys.conftest import Visit, answer, wait_for_end
+from tests.journeys.looking import LOOKS, look
+from tests.journeys.scenes import QUESTION, TITLE, Scene
+from tests.upstream import Recorded, Script, Upstream
+
+LOST = ["ERR_INTERNET_DISCONNECTED", "WebSocket connection", "htmx:ws:error"]
+
+
+def playing(*answers: Script) -> Any:
+    left = list(answers)
+
+    def choose(request: Recorded) -> Script:
+        is_title = "Give this conversation a title" in request.says("system")
+        return Script.text(TITLE) if is_title else left.pop(0)
+
+    return choose
+
+
+def send(page: Page, text: str) -> None:
+    page.locator("#question").fill(text)
+    page.get_by_role("button", name="Send").click()
+
+
+@pytest.mark.parametrize("looks", LOOKS)
+def test_every_state_is_said_in_words_and_shuts_nobody_out(
+    visit: Visit, alice: User, route: Route, upstream: Upstream, looks: str
+) -> None:
+    scene = Scene()
+    upstream.answer_with(playing(scene.script, Script.error(400, "Content Exists Risk"), Script().role().stall()))
+    window = visit(alice, **LOOKS[looks])
+    window.expected += LOST
+    page = window.tab()
+    look(page, f"{looks}-1-empty")
+    send(page, QUESTION)
+    expect(answer(page).locator(".status")).to_have_text("Waiting for the model…")
+    scene.thinking.open()
+    expect(answer(page).locator("summary")).to_contain_text("Thinking…")
+    expect(page.locator("#phase")).to_have_text("Thinking…")
+    expect(answer(page).locator(".thinking .md")).to_contain_text("every write names.")
+    expect(answer(page).locator("summary")).to_contain_text(" s")
+    look(page, f"{looks}-2-thinking")
+    scene.thought.open()
+    expect(page.locator("#phase")).to_have_text("Writing…")
+    expect(answer(page).locator("summary")).to_contain_text("Thought")
+    expect(answer(page).locator(".thinking")).not_to_have_attribute("open", "")
+    expect(answer(page).locator("pre")).to_contain_text("WHERE id")
+    look(page, f"{looks}-3-writing")
+    scene.writing.open()
+    expect(answer(page).locator("math")).to_have_count(3)
+    scene.written.open()
+    wait_for_end(page)
+    expect(page.locator("#phase")).to_be_empty()
+    expect(page.locator("#title")).to_have_text(TITLE)
+    look(page, f"{looks}-4-finished")
+    send(page, "And what does that cost us?")
+    wait_for_end(page, "failed")
+    expect(answer(page).locator(".status")).to_have_text("The provider's content filter refused this question.")
+    look(page, f"{looks}-5-failed")
+    send(page, "Then tell me a story")
+    expect(answer(page).locator(".status")).to_have_text("Waiting for the model…")
+    page.locator("#live button").click()
+    wait_for_end(page, "stopped")
+    expect(answer(page).locator(".status")).to_have_text("Stopped.")
+    _look_at_what_opens(page, looks)
+    window.context.set_offline(True)
+    expect(page.locator("#connection")).to_have_text("You are offline. Answers go on without you.")
+    look(page, f"{looks}-9-offline")
+    window.context.set_offline(False)
+    expect(page.locator("#connection")).to_be_empty()
+
+
+def _look_at_what_opens(page: Page, looks: str) -> None:
+    if looks.startswith("narrow"):
+        page.get_by_role("button", name="Conversations").click()
+        expect(page.locator("#sidebar")).to_be_visible()
+        look(page, f"{looks}-6-sidebar", "#sidebar")
+        page.keyboard.press("Escape")
+    else:
+        page.locator("#title").click()
+        page.keyboard.press("?")
+        expect(page.get_by_role("dialog", name="Keys")).to_be_visible()
+        look(page, f"{looks}-6-keys")
+        page.keyboard.press("Escape")
+    page.get_by_role("button", name="This conversation").click()
+    page.get_by_role("link", name="Rename…").click()
+    expect(page.get_by_role("dialog", name="Rename").get_by_label("Title")).to_be_focused()
+    look(page, f"{looks}-7-rename")
+    page.keyboard.press("Escape")
+    answer(page, 0).get_by_role("link", name="Delete").click()
+    expect(page.get_by_role("dialog", name="Delete this answer?")).to_contain_text("and 4 messages below it.")
+    look(page, f"{looks}-8-delete")
+    page.get_by_role("link", name="Keep it").click()
+    expect(page.get_by_role("dialog")).to_have_count(0)
+
+
+def test_a_page_that_was_never_visited_is_light(visit: Visit, alice: User, route: Route) -> None:
+    """Everything it asks for before its composer can be used, as large as it is when it is compressed."""
+    window = visit(alice)
+    page = window.context.new_page()
+    came: list[Response] = []
+    page.on("response", lambda it: came.append(it))  # noqa: PLW0108  # Playwright marks the function
+    page.goto(window.address)
+    expect(page.locator("#question")).to_be_focused()
+    sizes = {it.url: len(gzip.compress(it.body(), 6)) for it in came}
+    assert len(sizes) <= 12, sizes
+    assert sum(sizes.values()) < 150_000, sizes
+    assert sum(size for address, size in sizes.items() if address.endswith(".js")) < 60_000, sizes
+
+
+@pytest.mark.parametrize("looks", ["wide-light", "narrow-dark"])
+def test_the_pages_around_the_chat_shut_nobody_out_either(
+    visit: Visit, alice: User, route: Route, upstream: Upstream, looks: str
+) -> None:
+    stranger, window = visit(**LOOKS[looks]), visit(alice, **LOOKS[looks])
+    stranger.expected.append("404")
+    window.expected.append("404")
+    page = stranger.tab("/accounts/login/")
+    look(page, f"{looks}-10-sign-in")
+    page.get_by_label("Email").fill("alice@example.org")
+    page.get_by_label("Password").fill("not this one")
+    page.get_by_role("button", name="Sign in").click()
+    expect(page.get_by_role("alert")).to_be_visible()
+    look(page, f"{looks}-11-refused")
+    page.goto(f"{stranger.address}{_path(links.make(alice))}")
+    look(page, f"{looks}-12-one-time-link")
+    page.goto(f"{stranger.address}/accounts/welcome/x/y/")
+    look(page, f"{looks}-13-link-no-longer-valid")
+    page = window.tab("/nowhere/")
+    look(page, f"{looks}-14-not-here")
+    for number, address in enumerate(("/accounts/password/change/", "/accounts/logout/"), 15):
+        page.goto(f"{window.address}{address}")
+        look(page, f"{looks}-{number}")
+
+
+def _path(link: str) -> str:
+    return urlsplit(link).path
