@@ -56,6 +56,12 @@ class WebServer(Server):  # type: ignore[misc]  # Daphne is untyped
         self._ports: list[Any] = []
         self._draining_since: float | None = None
 
+    def run(self) -> None:
+        # Before it listens: told to go between the two, it would just die, and whoever is in line by then with it.
+        for number in (signal.SIGTERM, signal.SIGINT):
+            twisted_loop.add_signal_handler(number, self.drain)
+        super().run()
+
     def listen_success(self, port: Any) -> None:
         super().listen_success(port)
         self._ports.append(port)
@@ -87,11 +93,6 @@ class WebServer(Server):  # type: ignore[misc]  # Daphne is untyped
     def _get_ready(self) -> None:
         self.http_factory.protocol = Channel
         self.ws_factory.protocol = Socket
-        self._listen_to_signals()
-
-    def _listen_to_signals(self) -> None:
-        for number in (signal.SIGTERM, signal.SIGINT):
-            twisted_loop.add_signal_handler(number, self.drain)
 
     def _watch(self) -> None:
         assert self._draining_since is not None

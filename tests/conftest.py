@@ -28,6 +28,7 @@ from psycopg.conninfo import conninfo_to_dict
 
 from chatsite.postgres import EmbeddedPostgres, places
 from tests.browser import chromium
+from tests.emptying import empty_quickly
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -88,6 +89,8 @@ def django_db_modify_db_settings(django_db_modify_db_settings_parallel_suffix: N
 @pytest.fixture(scope="session")
 def django_db_setup(django_db_setup: None, server_url: str) -> Iterator[None]:
     """pytest-django's, and at the end nobody is left in the test database, so that it can be dropped."""
+    if settings.EMBEDDED_DATABASE:
+        empty_quickly(connections["default"])
     yield
     name = _database()["NAME"]
     connections.close_all()

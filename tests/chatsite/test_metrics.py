@@ -53,6 +53,16 @@ def figures(port: int) -> dict[str, float]:
     return {name: float(value) for name, _, value in lines}
 
 
+def of_the_house(port: int) -> dict[str, float]:
+    """With the database's, which is given two seconds for them: on a busy machine too few, now and then."""
+
+    def look() -> dict[str, float]:
+        shown = figures(port)
+        return shown if shown["chat_database_up"] else {}
+
+    return until(look, "the database's figures")
+
+
 def test_without_the_token_there_is_no_such_page(served: Web, through_cable: dict[str, str], tmp_path: Path) -> None:
     strangers = [get(served.port, token) for token in (None, "", "t" * 39, "t" * 41, "é" * 20)]
     assert {status for status, _ in strangers} == {404}
@@ -63,25 +73,25 @@ def test_without_the_token_there_is_no_such_page(served: Web, through_cable: dic
 
 
 def test_the_queue_is_as_long_and_as_old_as_it_is(served: Web, generation: Generation) -> None:
-    shown = figures(served.port)
+    shown = of_the_house(served.port)
     assert (shown["chat_queued"], shown["chat_running"], shown["chat_workers"]) == (1, 0, 0)
     assert shown["chat_queued_oldest_seconds"] > 0
     Generation.objects.update(not_before="2100-01-01T00:00Z")
-    assert figures(served.port)["chat_queued"] == 0  # nobody waits for it yet
+    assert of_the_house(served.port)["chat_queued"] == 0  # nobody waits for it yet
     Generation.objects.update(not_before=Now())
     Generation.objects.claim("a worker", 1)
-    shown = figures(served.port)
+    shown = of_the_house(served.port)
     assert (shown["chat_queued"], shown["chat_queued_oldest_seconds"], shown["chat_running"]) == (0, 0, 1)
 
 
 def test_a_provider_that_is_left_alone_is_shown(served: Web, generation: Generation) -> None:
-    assert figures(served.port)['chat_circuit_open{provider="deepseek"}'] == 0
+    assert of_the_house(served.port)['chat_circuit_open{provider="deepseek"}'] == 0
     circuits.failed(Provider.objects.get().pk, "overloaded", at_once=True)
-    assert figures(served.port)['chat_circuit_open{provider="deepseek"}'] == 1
+    assert of_the_house(served.port)['chat_circuit_open{provider="deepseek"}'] == 1
 
 
 def test_without_the_database_the_process_still_tells_of_itself(served: Web, cable: Cable) -> None:
-    until(lambda: figures(served.port).get("chat_database_up") == 1, "the database's figures")
+    of_the_house(served.port)
     with cable.held():
         shown = figures(served.port)
         assert shown["chat_database_up"] == 0
@@ -120,7 +130,7 @@ def test_a_worker_shows_how_soon_its_answers_began_and_how_they_were_stored(
 ) -> None:
     upstream.answer_with(lambda request: Script.text("A monad is a burrito"))
     wait_for_end(generation)
-    shown = figures(port)
+    shown = of_the_house(port)
     assert shown["chat_first_text_seconds_count"] == 1
     assert 0 < shown["chat_first_text_seconds_sum"] < 60
     assert shown["chat_flush_seconds_count"] >= 1
