@@ -2,6 +2,7 @@
 # make test    all tests, browser tests too, on all cores
 # make bench   the measurements, about an hour; they write docs/benchmarks.md
 # make faults  bad days played against real processes, half an hour, ten minutes of it at random: docs/faults.md
+# make fuzz    a hundred thousand random answers, cut anywhere, through the renderer; half an hour
 # make audit   known holes in what we pin, as far as the registry tells
 # make messages  take new words into the translations in locale/, and name those that have none yet
 # make check   what must be green before a change lands: linters, types, rooms, known holes, then the tests
@@ -26,7 +27,7 @@ FIND_UV = uv=; for it in uv .uv/bin/uv; do if "$$it" --version >/dev/null 2>&1; 
   fi
 INSTALL = $(FIND_UV); VIRTUAL_ENV=.venv "$$uv" pip install --quiet --no-deps --require-hashes
 
-.PHONY: run test bench faults audit check install requirements messages
+.PHONY: run test bench faults fuzz audit check install requirements messages
 
 run: $(INSTALLED)-runtime
 	@exec $(PYTHON) manage.py up
@@ -36,6 +37,11 @@ test: $(INSTALLED)-dev
 
 faults: $(INSTALLED)-dev
 	$(PYTHON) -m tests.faults
+
+# Whole rounds are handed out, not the file; CI is unset because there Hypothesis would take the same examples each time.
+fuzz: $(INSTALLED)-dev
+	env -u CI FUZZ_EXAMPLES=$(or $(FUZZ_EXAMPLES),100000) $(PYTHON) -m pytest -n auto --dist load -k any_cut \
+	  tests/attacks/test_renderer_fuzz.py
 
 bench: $(INSTALLED)-dev
 	$(PYTHON) -m bench

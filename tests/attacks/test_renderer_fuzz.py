@@ -1,6 +1,7 @@
 """Whatever a model writes, however it is cut: every state is within the allow list, and the last one is a reload's.
 
-FUZZ_EXAMPLES=100000 pytest tests/attacks/test_renderer_fuzz.py -k any_cut    many more than a check has time for
+make fuzz                        a hundred thousand examples, in rounds, on all cores
+make fuzz FUZZ_EXAMPLES=5000
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import random
 from functools import cache
 from uuid import UUID, uuid4
 
+import pytest
 from django.test import Client
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -27,6 +29,10 @@ from tests.conversations.replaying import Follower, WebProcess, Writer, assert_s
 from tests.page import Page, parsed
 
 EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "200"))
+# Each round begins anew: Hypothesis remembers all that it has tried, and a round is short enough to be told from a hang.
+ROUND = 2_000
+ROUNDS = range(-(-EXAMPLES // ROUND))
+EACH = min(EXAMPLES, ROUND)
 TEXT, REASONING = Chunk.Kind.TEXT, Chunk.Kind.REASONING
 
 MARKS = (
@@ -102,11 +108,12 @@ def around_plain_words(kinds: tuple[Chunk.Kind, ...]) -> list[str]:
     return around_messages(page_of(growing.html()))
 
 
-@settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@pytest.mark.parametrize("turn", ROUNDS)
+@settings(max_examples=EACH, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(text=texts, seed=st.integers(0, 2**32))
-def test_every_state_of_any_text_in_any_cut_is_safe_and_stays_in_its_message(text: str, seed: int) -> None:
+def test_every_state_of_any_text_in_any_cut_is_safe_and_stays_in_its_message(turn: int, text: str, seed: int) -> None:
     """XS25. One page is told everything, another only some of it; both come to what a page is shown that joins then."""
-    chance = random.Random(seed)
+    chance = random.Random(seed + turn)  # also where Hypothesis takes the same examples in every round
     kinds: tuple[Chunk.Kind, ...] = ()
     growing = showing.GrowingAnswer(an_answer())
     pages = [(page_of(growing.html()), growing.standing, eagerness) for eagerness in (1, 0.2)]
@@ -115,17 +122,18 @@ def test_every_state_of_any_text_in_any_cut_is_safe_and_stays_in_its_message(tex
         growing.take(Event(UUID(int=7), seq, 1, kind, piece))
         kinds = (*kinds, kind) if kind not in kinds else kinds
         now = page_of(growing.html())
+        wanted = now.html("chat")
         assert around_messages(now) == around_plain_words(kinds)
         assert_words_are_safe(now)
         for number, (page, standing, eagerness) in enumerate(pages):
             if chance.random() < eagerness:
                 page.apply(showing.patch_frame(growing.patches(standing)))
                 pages[number] = page, growing.standing, eagerness
-                assert page.html("chat") == now.html("chat")
+                assert page.html("chat") == wanted
     assert_safe(markdown.render(text))
 
 
-@settings(max_examples=EXAMPLES // 20, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=EACH // 20, deadline=None, suppress_health_check=list(HealthCheck))
 @given(text=texts, seed=st.integers(0, 2**32))
 def test_the_last_state_that_was_streamed_is_what_a_reload_shows(
     alice: User, route: Route, browser_of_alice: Client, text: str, seed: int
