@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -27,11 +29,20 @@ FLAGS = [
 
 @contextmanager
 def chromium() -> Iterator[Browser]:
-    program = find() or install()
+    with _alone():
+        program = find() or install()
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=program, args=FLAGS)
         yield browser
         browser.close()
+
+
+@contextmanager
+def _alone() -> Iterator[None]:
+    """One process at a time: apt-get refuses a second, and half of a Chromium starts badly."""
+    with (Path(tempfile.gettempdir()) / f"chat-tests-{os.geteuid()}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 def find() -> str | None:

@@ -29,7 +29,7 @@ from tests.conversations.replaying import Follower, WebProcess, Writer, assert_s
 from tests.page import Page, parsed
 
 EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "200"))
-# Each round begins anew: Hypothesis remembers all that it has tried, and a round is short enough to be told from a hang.
+# Each round begins anew: Hypothesis remembers all that it has tried, and a round is soon over, or else it hangs.
 ROUND = 2_000
 ROUNDS = range(-(-EXAMPLES // ROUND))
 EACH = min(EXAMPLES, ROUND)

@@ -280,10 +280,13 @@ async def test_answers_that_break_before_their_first_word_open_the_circuit(
 ) -> None:
     """The provider has begun each of them; it has said nothing yet."""
     await Step.objects.filter(position=1).aupdate(attempts=10)
+    provider = await Provider.objects.aget(name="deepseek")
+    for _ in range(3):
+        await sync_to_async(circuits.failed)(provider.pk, "overloaded", at_once=False)
     upstream.answer_with(lambda _: Script().role().cut())
     async with working():
         assert (await ended(generation))[0] == "done"
-    assert len(upstream.requests) == 5
+    assert len(upstream.requests) == circuits.FAILURES - 3
 
 
 async def test_who_waits_for_a_turn_asks_nobody_once_the_circuit_is_open(

@@ -55,7 +55,7 @@ def follow(text: str, seed: int, longest: int) -> None:
 
 @given(texts, st.integers(0, 1_000), st.sampled_from([1, 3, 12, 80]))
 @example('[a](http://x/ "<hx-partial id=composer>")', 0, 1)
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=60, deadline=None)  # tests/attacks/test_renderer_fuzz.py has many more
 def test_every_reader_comes_to_the_same_page_from_wherever_he_stood(text: str, seed: int, longest: int) -> None:
     follow(text, seed, longest)
 
