@@ -30,7 +30,7 @@ from conversations.events import Event
 from conversations.feed.admission import Admission, withdrawn
 from conversations.feed.reader import Position
 from conversations.feed.turn import Asked, Room, take_turn
-from conversations.models import Attachment, Chunk, Conversation, Generation, Message
+from conversations.models import Attachment, Chunk, Conversation, Generation, Message, path
 from usage.models import Call
 
 FOUND = (200, 204, 302, 303)
@@ -93,6 +93,11 @@ class Members:
         yield Visit(name, self._page(conversation, "conversation"))
         yield Visit(f"{name}: nothing new", self._page(conversation, "news", seq=conversation.seq))
         yield Visit(f"{name}: news of one", self._page(conversation, "news", seq=conversation.seq - 1))
+        yield Visit(f"{name}: news of all", self._page(conversation, "news", seq=0))
+        window = path.newest(conversation).ids
+        yield Visit(f"{name}: earlier messages", self._page(conversation, "earlier", window[0]))
+        yield Visit(f"{name}: later messages", self._page(conversation, "later", window[0]))
+        yield Visit(f"{name}: at a message", self._page(conversation, "conversation", at=window[0]))
 
     def _question(self, conversation: Conversation) -> Message:
         return Message.objects.filter(conversation=conversation, role="user").order_by("-created_at")[0]

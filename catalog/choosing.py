@@ -59,5 +59,15 @@ def estimated_tokens(text: str) -> int:
     return math.ceil(count)
 
 
+def characters_in(tokens: float) -> float:
+    """More characters than this are more than so many tokens, whatever they are."""
+    return tokens / PER_CHARACTER
+
+
+def tokens_that_count(route: Route) -> float:
+    """How many Auto has to know of: beyond the largest window, more of them choose no differently."""
+    return FULL * max((it.window for it in route.choosable), default=0)
+
+
 def _count(characters: re.Pattern[str], text: str) -> int:
     return sum(map(len, characters.findall(text)))

@@ -215,6 +215,10 @@ DEEPSEEK_BASE_URL = os.environ.get("DEEPSEEK_BASE_URL", "") or "https://api.deep
 LOCAL_MODEL_URL = os.environ.get("LOCAL_MODEL_URL", "")  # set by `manage.py up` for the model it starts
 QUESTION_LIMIT = 200_000  # characters of one question
 
+# Pages --------------------------------------------------------------------------------------------------------------
+# What a page shows of a conversation at first, and every time that somebody scrolls beyond it.
+PAGE_MESSAGES, PAGE_BYTES = 50, 50_000  # of their words; as HTML they are up to five times as long
+
 # Answers ------------------------------------------------------------------------------------------------------------
 HEARTBEAT_SECONDS = env.seconds("HEARTBEAT_SECONDS", 4)
 GRACE_SECONDS = env.seconds("GRACE_SECONDS", 60)  # for running answers when a worker is told to go

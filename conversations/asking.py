@@ -17,10 +17,9 @@ from catalog.models import Route
 from conversations import bus, ending
 from conversations.deeds import deed
 from conversations.errors import KeyReusedError, NotAnswerableError, StillWrittenError
-from conversations.models import Attachment, Conversation, Generation, Message
+from conversations.models import Attachment, Conversation, Generation, Message, path
 from conversations.models.attachment import IMAGE_TOKENS
 from conversations.models.conversation import TITLE_LIMIT
-from conversations.models.message import Path
 from conversations.parameters import DEFAULT, Parameters
 
 EXCERPT_LIMIT = 60  # characters of a question that stand for a title until the model gives one
@@ -168,7 +167,7 @@ def _queue(
     answer = Message.objects.create(
         conversation=conversation, parent=question, role=Role.ASSISTANT, changed_seq=conversation.seq
     )
-    choice = _choice(conversation, question, route)
+    choice = _choice(question, route)
     Generation.objects.create(
         conversation=conversation,
         message=answer,
@@ -182,15 +181,15 @@ def _queue(
     return answer
 
 
-def _choice(conversation: Conversation, question: Message, route: Route) -> choosing.Choice:
+def _choice(question: Message, route: Route) -> choosing.Choice:
     """The route itself, or the one that Auto takes for this question."""
     if not route.is_auto:
         return choosing.Choice(route, "")
-    path, read = [question.pk], [question.text]
+    told, read = [question.pk], [question.text]
     if question.parent_id is not None:
-        path = Path(conversation, leaf=question.pk).ids
-        read = list(Message.objects.filter(pk__in=path).values_list("text", flat=True))
-    images = Attachment.objects.filter(message__in=path).count()  # a later question may be about an earlier image
+        told = path.down_to(question, choosing.characters_in(choosing.tokens_that_count(route)))
+        read = list(Message.objects.filter(pk__in=told).values_list("text", flat=True))
+    images = Attachment.objects.filter(message__in=told).count()  # a later question may be about an earlier image
     tokens = sum(choosing.estimated_tokens(text) for text in read) + images * IMAGE_TOKENS
     return choosing.choose(route, question.text, has_image=images > 0, tokens=tokens)
 
@@ -232,7 +231,7 @@ def carry_on(answer: Message, member: User) -> Message:
         if generation.is_whole or not (answer.text or answer.reasoning) or locked.leaf_id != answer.pk:
             raise NotAnswerableError
         if (route := _its_route(answer)) != generation.route:
-            choice = _choice(locked, answer.parent, route)
+            choice = _choice(answer.parent, route)
             generation.route, generation.routed_because = choice.route, choice.reason
         generation.member = member
         generation.queue_again()
@@ -281,8 +280,7 @@ def _request_stop(generation: Generation) -> None:
 def switch(message: Message) -> None:
     """Show the branch that this message stands on, down to its newest end."""
     with deed(message.conversation) as locked:
-        leaf = Path(locked).newest_leaf_below(message.pk)
-        locked.show(Message.objects.get(pk=leaf), elsewhere=True)
+        locked.show(Message.objects.get(pk=path.newest_leaf_below(message.pk)), elsewhere=True)
 
 
 def remove(message: Message) -> None:
@@ -291,25 +289,22 @@ def remove(message: Message) -> None:
     Raises StillWrittenError while one of them is being written, or waits for it.
     """
     with deed(message.conversation) as locked:
-        path = Path(locked)
-        gone = path.below(message.pk)
+        gone, beside = path.below(message), path.beside(message)
         if Generation.objects.live().filter(message__in=gone).exists():
             raise StillWrittenError
+        Message.objects.filter(pk__in=beside).update(changed_seq=locked.seq)  # they are counted anew
         if locked.leaf_id in gone:
-            locked.show(_shown_without(message, path), elsewhere=True)
+            locked.show(_shown_without(message, beside), elsewhere=True)
             locked.save(update_fields=["leaf"])  # before its row is gone
-        else:
-            locked.path_seq = locked.seq  # its neighbours are counted anew
         Message.objects.filter(pk__in=gone).delete()
 
 
-def _shown_without(message: Message, path: Path) -> Message | None:
-    siblings = path.siblings(message.pk)
-    at = siblings.index(message.pk)
-    beside = [*siblings[:at][::-1], *siblings[at + 1 :]]
-    if not beside:
+def _shown_without(message: Message, beside: Sequence[UUID]) -> Message | None:
+    at = beside.index(message.pk)
+    others = [*beside[:at][::-1], *beside[at + 1 :]]
+    if not others:
         return message.parent
-    return Message.objects.get(pk=path.newest_leaf_below(beside[0]))
+    return Message.objects.get(pk=path.newest_leaf_below(others[0]))
 
 
 def rename(conversation: Conversation, title: str) -> None:

@@ -82,7 +82,7 @@ def _brief(generation: Generation, left: float) -> Brief | Outcome:
     steps = route.ready_steps if route and route.enabled else []
     if route is None or not steps:
         return UNROUTED
-    told = Told(question)
+    told = Told(question, max(step.model.context_tokens for step in steps))
     chain = tuple(_candidate(generation, step, told, left) for step in steps)
     candidates = tuple(it for it in chain if it.goes_on(it.request)) if generation.is_resumed else chain
     if not candidates or left <= 0:

@@ -7,10 +7,10 @@ from dataclasses import replace
 from functools import cached_property
 from uuid import UUID
 
-from catalog.choosing import estimated_tokens
-from conversations.models import Attachment, Message
+from catalog.choosing import characters_in, estimated_tokens
+from conversations.models import Attachment, Message, path
 from conversations.models.attachment import IMAGE_TOKENS
-from conversations.models.message import Path, find_images
+from conversations.models.message import find_images
 from providers.messages import ChatMessage, Image
 from providers.turns import with_images_in_words
 
@@ -26,15 +26,18 @@ NAMING = (
 
 
 class Told:
-    """All that was said down to `question`, read once for every model that may answer it."""
+    """What was said down to `question`, read once for every model that may answer it: no more than fits into `tokens`,
+    the largest of their windows.
+    """
 
-    def __init__(self, question: Message) -> None:
+    def __init__(self, question: Message, tokens: int) -> None:
         self._conversation = question.conversation
-        if question.parent_id is None:  # nothing was told before it
-            self.messages = [question]
-            find_images(self.messages)
-        else:
-            self.messages = Path(self._conversation, leaf=question.pk).messages()
+        self.messages = [question]
+        if question.parent_id is not None:  # something was told before it
+            ids = path.down_to(question, characters_in(tokens))
+            rows = Message.objects.in_bulk(ids)
+            self.messages = [rows[pk] for pk in ids]
+        find_images(self.messages)
 
     @cached_property
     def images(self) -> dict[UUID, Image]:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from uuid import UUID
 
+from django.conf import settings
 from django.template.loader import render_to_string
 from django.utils.html import escape
 from django.utils.safestring import SafeString, mark_safe
@@ -14,8 +15,8 @@ from django.utils.translation import gettext as _
 from conversations import events, markdown
 from conversations.events import Event
 from conversations.markdown import GrowingText, Patch, Place
-from conversations.models import Chunk, Conversation, Generation, Message
-from conversations.models.message import Path
+from conversations.models import Chunk, Conversation, Generation, Message, path
+from conversations.models.path import Changes, Path
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,26 +178,45 @@ def growing_answers(messages: Iterable[Message]) -> dict[UUID, GrowingAnswer]:
 
 
 @dataclass(frozen=True)
+class Thread:
+    """Some messages of a path as HTML, and from which ones there is more above and below them."""
+
+    messages: list[SafeString]
+    earlier_than: Message | None
+    later_than: Message | None
+
+
+def thread(shown: Path, messages: Sequence[Message], growing: Mapping[UUID, GrowingAnswer]) -> Thread:
+    return Thread(
+        [message(m, growing) for m in messages],
+        messages[0] if messages and shown.has_earlier else None,
+        messages[-1] if messages and shown.has_later else None,
+    )
+
+
+@dataclass(frozen=True)
 class News:
     """What a page that stands at `since` of the slow log has to learn."""
 
     conversation: Conversation
     since: int
-    whole: bool  # the path changed elsewhere than at its end: show all of it anew
     messages: list[Message]  # changed beyond `since`, or being written; in the path's order
-    is_live: bool  # whether there is something to stop, on the shown path or on another branch
+    window: tuple[Path, list[Message]] | None = None  # where the path ends now, if it does not merely go on
+    is_anew: bool = False  # what the page shows above the window may be out of date as well
+    is_live: bool = False  # whether there is something to stop, on the shown path or on another branch
 
     @property
     def live(self) -> list[Message]:
-        return [m for m in self.messages if m.is_answer and m.generation.is_live]
+        told = {m.pk: m for m in (*self.messages, *(self.window[1] if self.window else ()))}
+        return [m for m in told.values() if m.is_answer and m.generation.is_live]
 
     @property
     def is_nothing(self) -> bool:
-        return not self.messages and self.since == self.conversation.seq
+        return not self.messages and not self.window and self.since == self.conversation.seq
 
     def without_followed(self) -> News:
         """For a page that follows the answers being written: it needs those whole only if their row changed."""
-        if self.whole:
+        if self.window:
             return self
         return replace(self, messages=[m for m in self.messages if m.changed_seq > self.since])
 
@@ -205,32 +225,57 @@ def news(asked: Mapping[Conversation, Iterable[int]]) -> dict[UUID, dict[int, Ne
     """For each conversation and each `since`: the path's messages that changed beyond it, and those being written.
 
     The conversations' rows must have been read before: whatever changes in between is told again, never missed.
-    Four queries for all of them.
+    Four queries for all of them, and each reads as much as a page shows, however long the conversation is.
     """
-    paths = Path.of(asked)
-    live = Generation.objects.written_in(asked)
+    places = {conversation: set(sinces) for conversation, sinces in asked.items()}
+    changed = path.changes({it.pk: min(_known(it, sinces), default=it.seq) for it, sinces in places.items()})
     wanted = {
-        (conversation, since): _changed(paths[conversation.pk], conversation, since, live[conversation.pk])
-        for conversation, places in asked.items()
-        for since in places
+        it: (any(_needs_window(it, since, changed[it.pk]) for since in sinces), _sought(it, sinces, changed[it.pk]))
+        for it, sinces in places.items()
     }
-    found = Message.objects.whole({pk for ids in wanted.values() for pk in ids})
-    told: dict[UUID, dict[int, News]] = {conversation.pk: {} for conversation in asked}
-    for (conversation, since), ids in wanted.items():
-        messages = paths[conversation.pk].placed({pk: found[pk] for pk in ids if pk in found})
-        told[conversation.pk][since] = News(
-            conversation, since, is_whole(conversation, since), messages, bool(live[conversation.pk])
-        )
-    return told
+    paths = path.found({it: what for it, what in wanted.items() if any(what)})
+    messages = Message.objects.whole({pk for shown in paths.values() for pk in shown.ids})
+    return {
+        it.pk: {since: _news(it, since, changed[it.pk], paths.get(it.pk, Path([])), messages) for since in sinces}
+        for it, sinces in places.items()
+    }
 
 
-def _changed(path: Path, conversation: Conversation, since: int, live: set[UUID]) -> set[UUID]:
-    return {*path.changed_beyond(-1 if is_whole(conversation, since) else since), *live.intersection(path.ids)}
+def _known(conversation: Conversation, sinces: Iterable[int]) -> set[int]:
+    """Without the places at which no page of ours can stand."""
+    return {since for since in sinces if 0 <= since <= conversation.seq}
 
 
-def is_whole(conversation: Conversation, since: int) -> bool:
-    """Whether a page that stands there must be shown everything anew."""
-    return since < conversation.path_seq or since > conversation.seq
+def _is_anew(conversation: Conversation, since: int, changed: Changes) -> bool:
+    """Whether all that the page shows may be out of date: it stands nowhere, or more happened than a page holds."""
+    return not 0 <= since <= conversation.seq or len(changed.beyond(since)) > settings.PAGE_MESSAGES
+
+
+def _needs_window(conversation: Conversation, since: int, changed: Changes) -> bool:
+    return since < conversation.path_seq or _is_anew(conversation, since, changed)
+
+
+def _sought(conversation: Conversation, sinces: Iterable[int], changed: Changes) -> set[UUID]:
+    """The messages that some page has to learn of, if they are on the path."""
+    beyond = (changed.beyond(since) for since in sinces if not _is_anew(conversation, since, changed))
+    return changed.live.union(*beyond)
+
+
+def _news(
+    conversation: Conversation, since: int, changed: Changes, shown: Path, messages: Mapping[UUID, Message]
+) -> News:
+    is_anew = _is_anew(conversation, since, changed)
+    told = changed.live | (set() if is_anew else changed.beyond(since))
+    window = shown.window() if _needs_window(conversation, since, changed) else None
+    within = {step.pk for step in window.steps} if window else set()
+    return News(
+        conversation,
+        since,
+        shown.placed({pk: messages[pk] for pk in told - within if pk in messages}),
+        (window, window.placed(messages)) if window else None,
+        is_anew,
+        bool(changed.live),
+    )
 
 
 def frame(told: News, growing: Mapping[UUID, GrowingAnswer]) -> str:
@@ -239,8 +284,9 @@ def frame(told: News, growing: Mapping[UUID, GrowingAnswer]) -> str:
         "conversations/frames.html",
         {
             "conversation": told.conversation,
-            "whole": told.whole,
+            "is_anew": told.is_anew,
             "messages": [message(m, growing) for m in told.messages],
+            "thread": thread(*told.window, growing) if told.window else None,
             "is_live": told.is_live,
         },
     )

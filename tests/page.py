@@ -142,6 +142,11 @@ class Page:
         return next(it.attributes["lang"] for it in self._document.elements() if it.tag == "html")
 
     @property
+    def links_to_more(self) -> list[Element]:
+        """To earlier messages, and to later ones."""
+        return self.element("messages").of_class("more")
+
+    @property
     def cursor(self) -> int:
         """Where the page says that it stands."""
         return int(self.element("cursor").attributes["value"])
@@ -189,22 +194,45 @@ class Page:
                 target.children = []
                 target.append("".join(it if isinstance(it, str) else it.text for it in content))
             case "upsert":
-                self._upsert(target, [it for it in content if isinstance(it, Element)])
+                self._upsert(target, _elements(content))
+            case "end":
+                self._end(target, _elements(content))
+            case "above":
+                target.replace_with(*_elements(content))
             case unknown:
                 raise AssertionError(f"an unknown way to swap: {unknown}")
 
+    # Our own, in static/js/chat.js
+
     def _upsert(self, target: Element, elements: list[Element]) -> None:
-        """Our own, in static/js/chat.js."""
         for element in elements:
+            below = element.attributes.get("data-below")
             if shown := self._document.find(element.attributes["id"]):
                 shown.replace_with(element)
-            else:
-                target.append(element)
+            elif above := self._document.find(below or ""):
+                above.replace_with(above, element)
+            elif not below:
+                target.children.insert(0, element)
+                element.parent = target
+
+    def _end(self, target: Element, elements: list[Element]) -> None:
+        first = next((it for it in elements if it.tag == "article"), None)
+        above = self._document.find(first.attributes.get("data-below", "")) if first else None
+        if first and above:
+            target.children = target.children[: target.children.index(above) + 1]
+            target.append(*elements[elements.index(first) :])
+        else:
+            target.children = []
+            target.append(*elements)
 
     def _check_ids(self) -> None:
         counts = Counter(it.attributes["id"] for it in self._document.elements() if "id" in it.attributes)
         twice = [identity for identity, count in counts.items() if count > 1]
         assert not twice, f"on the page twice: {twice}"
+
+
+def _elements(content: list[Element | str]) -> list[Element]:
+    return [it for it in content if isinstance(it, Element)]
 
 
 def _is_data(frame: str) -> bool:

@@ -12,9 +12,6 @@ from django.db import models, transaction
 from django.db.models import Q
 from django.db.models.functions import Now
 
-if TYPE_CHECKING:
-    from conversations.models import Conversation
-
 QUEUED_ANEW = [
     "not_before",
     "state",
@@ -36,15 +33,6 @@ class GenerationQuerySet(models.QuerySet["Generation"]):
     def live(self) -> GenerationQuerySet:
         """Queued or running: something will still be said."""
         return self.filter(state__in=Generation.LIVE)
-
-    def written_in(self, conversations: Iterable[Conversation]) -> dict[uuid.UUID, set[uuid.UUID]]:
-        """The messages that are being written or wait for it, by conversation."""
-        written: dict[uuid.UUID, set[uuid.UUID]] = {conversation.pk: set() for conversation in conversations}
-        for conversation, message in (
-            self.live().filter(conversation__in=written).values_list("conversation", "message")
-        ):
-            written[conversation].add(message)
-        return written
 
     def claim(self, owner: str, limit: int) -> list[Generation]:
         """Take up to `limit` queued generations for a worker, each under a new epoch and a lease.

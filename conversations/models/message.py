@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 from django.conf import settings
 from django.db import models
 from django.db.models.functions import Now
+from django.urls import reverse
 
 from conversations.models.attachment import Attachment
 
 if TYPE_CHECKING:
-    from conversations.models import Conversation, Generation
+    from conversations.models import Generation
 
 
 @dataclass(frozen=True)
@@ -59,14 +60,17 @@ class Message(models.Model):
 
     objects: ClassVar[MessageQuerySet] = MessageQuerySet.as_manager()  # type: ignore[assignment]  # a Manager, to the stubs
 
-    place: Place  # set by Path
+    place: Place  # set by a Path
     if TYPE_CHECKING:
         conversation_id: uuid.UUID
         parent_id: uuid.UUID | None
         generation: Generation
 
     class Meta:
-        indexes = [models.Index(fields=["conversation", "changed_seq"], name="messages_changed_since")]
+        indexes = [
+            models.Index(fields=["conversation", "changed_seq"], name="messages_changed_since"),
+            models.Index(fields=["conversation"], name="first_questions", condition=models.Q(parent=None)),
+        ]
         constraints = [
             models.CheckConstraint(
                 condition=models.Q(role="user") | models.Q(parent__isnull=False),
@@ -91,6 +95,16 @@ class Message(models.Model):
         return f"m-{self.pk}"
 
     @property
+    def stands_below(self) -> str:
+        """The DOM id of the one above it, on every path: a page that does not show that one does not show it."""
+        return f"m-{self.parent_id}" if self.parent_id else ""
+
+    @property
+    def address(self) -> str:
+        """Of the page that shows it, wherever it stands."""
+        return f"{reverse('conversation', args=[self.conversation_id])}?at={self.pk}#{self.dom_id}"
+
+    @property
     def short_id(self) -> str:
         """What the ids of its growing pieces start with: short, because every tick sends it."""
         return self.pk.hex[:8]
@@ -102,90 +116,3 @@ def find_images(messages: Iterable[Message]) -> None:
     # By their conversations, which are few: by thousands of questions, all images of all members would be read.
     images = Attachment.objects.light().filter(conversation__in={message.conversation_id for message in questions})
     models.prefetch_related_objects(questions, models.Prefetch("attachments", images))
-
-
-def _trees(conversations: Iterable[uuid.UUID]) -> dict[uuid.UUID, list[Node]]:
-    """All messages of each conversation, oldest first, as little of them as there can be."""
-    trees: dict[uuid.UUID, list[Node]] = {pk: [] for pk in conversations}
-    rows = Message.objects.filter(conversation__in=trees).order_by("created_at", "pk")
-    for conversation, pk, parent, changed_seq in rows.values_list("conversation", "pk", "parent", "changed_seq"):
-        trees[conversation].append(Node(pk, parent, changed_seq))
-    return trees
-
-
-@dataclass(frozen=True, slots=True)
-class Node:
-    """What the tree knows of a message."""
-
-    pk: uuid.UUID
-    parent: uuid.UUID | None
-    changed_seq: int
-
-
-class Path:
-    """The messages a reader sees, in order, each with its place among its siblings."""
-
-    def __init__(
-        self, conversation: Conversation, leaf: uuid.UUID | None = None, nodes: Sequence[Node] | None = None
-    ) -> None:
-        if nodes is None:
-            nodes = _trees([conversation.pk])[conversation.pk]
-        self._nodes = {node.pk: node for node in nodes}
-        self._children: dict[uuid.UUID | None, list[uuid.UUID]] = {}
-        for node in self._nodes.values():
-            self._children.setdefault(node.parent, []).append(node.pk)
-        self.ids = self._up_from(leaf or conversation.leaf_id)
-
-    @classmethod
-    def of(cls, conversations: Iterable[Conversation]) -> dict[uuid.UUID, Path]:
-        """Those of many conversations, by their ids: one query for all of them."""
-        asked = {conversation.pk: conversation for conversation in conversations}
-        trees = _trees(asked)
-        return {pk: cls(conversation, nodes=trees[pk]) for pk, conversation in asked.items()}
-
-    def _up_from(self, leaf: uuid.UUID | None) -> list[uuid.UUID]:
-        ids = []
-        while leaf is not None and leaf in self._nodes:
-            ids.append(leaf)
-            leaf = self._nodes[leaf].parent
-        return ids[::-1]
-
-    def changed_beyond(self, seq: int) -> list[uuid.UUID]:
-        """Those of the path that changed beyond `seq` of the slow log."""
-        return [pk for pk in self.ids if self._nodes[pk].changed_seq > seq]
-
-    def siblings(self, pk: uuid.UUID) -> list[uuid.UUID]:
-        """All messages that stand at this one's place, oldest first."""
-        return self._children[self._nodes[pk].parent]
-
-    def below(self, pk: uuid.UUID) -> list[uuid.UUID]:
-        """It, and all that stands below it on any branch."""
-        found = [pk]
-        for it in found:
-            found += self._children.get(it, [])
-        return found
-
-    def newest_leaf_below(self, pk: uuid.UUID) -> uuid.UUID:
-        """Where a reader lands who switches to this branch."""
-        while children := self._children.get(pk):
-            pk = children[-1]
-        return pk
-
-    def messages(self) -> list[Message]:
-        """The path's messages, root first, `place` set on each."""
-        return self.placed(Message.objects.whole(self.ids))
-
-    def placed(self, found: Mapping[uuid.UUID, Message]) -> list[Message]:
-        """Those of the path that were found, root first, `place` set on each."""
-        return [self._placed(found[pk]) for pk in self.ids if pk in found]
-
-    def _placed(self, message: Message) -> Message:
-        siblings = self.siblings(message.pk)
-        at = siblings.index(message.pk)
-        message.place = Place(
-            number=at + 1,
-            count=len(siblings),
-            previous=siblings[at - 1] if at > 0 else None,
-            next=siblings[at + 1] if at + 1 < len(siblings) else None,
-        )
-        return message

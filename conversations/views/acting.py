@@ -15,8 +15,7 @@ from catalog.models import NoRouteError, Route
 from conversations import asking
 from conversations.errors import NotAnswerableError, StillWrittenError
 from conversations.forms import TitleForm
-from conversations.models import Conversation
-from conversations.models.message import Path
+from conversations.models import Conversation, path
 from conversations.views.replying import MemberRequest, conversation_of, done, is_htmx, member_only, message_of
 
 if TYPE_CHECKING:
@@ -69,9 +68,13 @@ def _impossible(request: MemberRequest, conversation: Conversation, sentence: St
 @require_POST
 @member_only
 def show(request: MemberRequest, conversation_id: UUID, message_id: UUID) -> HttpResponse:
+    """A page that stands far above the end of the branch is led to where the branch begins."""
     message = message_of(request, conversation_id, message_id)
     asking.switch(message)
-    return done(request, message.conversation)
+    response = done(request, message.address)
+    if is_htmx(request) and message.pk not in path.newest(conversation_of(request, conversation_id)).ids:
+        response["HX-Redirect"] = message.address
+    return response
 
 
 @require_safe
@@ -87,7 +90,7 @@ def source(request: MemberRequest, conversation_id: UUID, message_id: UUID) -> H
 def delete_message(request: MemberRequest, conversation_id: UUID, message_id: UUID) -> HttpResponse:
     message = message_of(request, conversation_id, message_id)
     if request.method != "POST":
-        others = len(Path(message.conversation).below(message.pk)) - 1
+        others = len(path.below(message)) - 1
         return render(request, "conversations/delete_message.html", {"message": message, "others": others})
     try:
         asking.remove(message)

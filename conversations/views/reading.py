@@ -7,15 +7,15 @@ from uuid import UUID
 
 from django.contrib.messages import get_messages
 from django.http import HttpResponse
-from django.shortcuts import render
+from django.shortcuts import redirect, render
 from django.views.decorators.http import require_safe
 
 from catalog.models import Route
 from conversations import showing
 from conversations.forms import ParametersForm, QuestionForm, fresh_question
-from conversations.models import Conversation, Message
-from conversations.models.message import Path
-from conversations.views.replying import MemberRequest, conversation_of, member_only
+from conversations.models import Conversation, Message, path
+from conversations.models.path import Path
+from conversations.views.replying import MemberRequest, conversation_of, member_only, message_of
 
 LISTED = 200  # conversations in the sidebar
 
@@ -33,6 +33,40 @@ def conversation(request: MemberRequest, conversation_id: UUID) -> HttpResponse:
     return page(request, found, fresh_question(found))
 
 
+@require_safe
+@member_only
+def message(request: MemberRequest, conversation_id: UUID, message_id: UUID) -> HttpResponse:
+    """A link to one message: its conversation, opened there. The #place lets a browser scroll to it without script."""
+    return redirect(message_of(request, conversation_id, message_id).address)
+
+
+@require_safe
+@member_only
+def earlier(request: MemberRequest, conversation_id: UUID, message_id: UUID) -> HttpResponse:
+    """What stands above a message, for a page that shows it. Whatever else changes, that stays its beginning."""
+    shown = message_of(request, conversation_id, message_id)
+    return _more(request, shown, "earlier", path.before(shown))
+
+
+@require_safe
+@member_only
+def later(request: MemberRequest, conversation_id: UUID, message_id: UUID) -> HttpResponse:
+    shown = message_of(request, conversation_id, message_id)
+    # Not on the path any more: a frame has told the page of another one, or is about to.
+    return _more(request, shown, "later", path.after(shown, shown.conversation) or Path([]))
+
+
+def _more(request: MemberRequest, beside: Message, where: str, found: Path) -> HttpResponse:
+    """Says where it stands, as a page does: what changes of it from there on, the page has to be told once more."""
+    messages = found.messages()
+    growing = showing.growing_answers(messages)
+    thread = showing.thread(found, messages, growing)
+    context = {"conversation": beside.conversation, "beside_id": str(beside.pk), "thread": thread}
+    response = render(request, f"conversations/replies.html#{where}", context)
+    response["Stands-At"] = f"{beside.conversation.seq} {'live' if growing else ''}"
+    return response
+
+
 def page(
     request: MemberRequest,
     shown: Conversation | None,
@@ -43,19 +77,41 @@ def page(
 ) -> HttpResponse:
     """The whole page: sidebar, the conversation if there is one, and the composer."""
     mine = Conversation.objects.visible_to(request.user).latest_first()[:LISTED]
-    context = chat(shown, form, editing=editing) | {"conversations": mine, "notices": get_messages(request)}
+    context = chat(shown, form, editing=editing, at=_message_at(request, shown))
+    context |= {"conversations": mine, "notices": get_messages(request)}
     return render(request, "conversations/detail.html", context, status=status)
 
 
-def chat(shown: Conversation | None, form: QuestionForm, *, editing: Message | None = None) -> dict[str, Any]:
-    """What the conversation's part of the page is made of. `shown` was read before its messages, see showing.news."""
+def _message_at(request: MemberRequest, shown: Conversation | None) -> Message | None:
+    """The message that the address names, if it is one of the conversation's."""
+    try:
+        wanted = UUID(request.GET.get("at", ""))
+    except ValueError:
+        return None
+    return shown.messages.filter(pk=wanted).first() if shown else None
+
+
+def chat(
+    shown: Conversation | None,
+    form: QuestionForm,
+    *,
+    editing: Message | None = None,
+    at: Message | None = None,
+) -> dict[str, Any]:
+    """What the conversation's part of the page is made of: its end, or what stands around one message.
+
+    `shown` was read before its messages, see showing.news.
+    """
     context: dict[str, Any] = {"conversation": shown, "form": form, "editing": editing}
     if shown:
-        messages = Path(shown).messages()
+        around = path.around(at, shown) if at else None
+        window = around or path.newest(shown)
+        messages = window.messages()
         growing = showing.growing_answers(messages)
         # An answer that ends while we look is shown as being written: a page without script has to look again.
         is_live = bool(growing) or showing.is_live(shown)
-        context |= {"messages": [showing.message(m, growing) for m in messages], "is_live": is_live}
+        context |= {"thread": showing.thread(window, messages, growing), "is_live": is_live}
+        context["elsewhere"] = at if not around else None  # on another branch than the one that is shown
     return context
 
 
@@ -76,7 +132,7 @@ def news(request: MemberRequest, conversation_id: UUID) -> HttpResponse:
     told = showing.news({found: [since]})[found.pk][since]
     if told.is_nothing:
         return HttpResponse(status=204)
-    return HttpResponse(showing.frame(told, showing.growing_answers(told.messages)))
+    return HttpResponse(showing.frame(told, showing.growing_answers(told.live)))
 
 
 def _seq(request: MemberRequest) -> int:

@@ -16,16 +16,48 @@ const translate = (english, values = {}) => (words[english] ?? english).replace(
   const byId = (id) => document.getElementById(id);
   const chat = () => byId("chat");
 
-  // A frame's messages: each replaces the one of its id, or is new and comes last, but for what is still being sent.
-  htmx.registerExtension("upsert", {
-    handle_swap: (style, target, fragment) => {
-      if (style !== "upsert") return false;
-      const elements = [...fragment.children];
+  // Ways to put messages in. Each stands below the one that it answers or follows, on every path: a page that does not
+  // show that one is not shown it either.
+  const ways = {
+    // Each replaces the one of its id, or is new.
+    upsert: (messages, elements) => {
       for (const element of elements) {
         const shown = byId(element.id);
+        const above = byId(element.dataset.below);
         if (shown) shown.replaceWith(element);
-        else target.insertBefore(element, target.querySelector(":scope > .sending"));
+        else if (above) above.after(element);
+        else if (!element.dataset.below) messages.prepend(element);
       }
+    },
+    // Where the path ends now. What stands above it stays, if the page shows that without a gap.
+    end: (messages, elements) => {
+      const first = elements.find((it) => it.matches(".message"));
+      const above = byId(first?.dataset.below);
+      const shown = [...messages.children];
+      const isKept = (it) => it.matches(".sending") && !elements.some(({ id }) => id === it.id);
+      for (const it of shown.slice(shown.indexOf(above) + 1)) if (!isKept(it)) it.remove();
+      const now = above ? elements.slice(elements.indexOf(first)) : elements;
+      for (const it of now) messages.insertBefore(it, messages.querySelector(":scope > .sending"));
+    },
+    // Earlier ones in place of the link to them. The reader's place stays; at the very top no browser sees to that.
+    above: (link, elements) => {
+      const next = link.nextElementSibling;
+      const before = next.getBoundingClientRect().top;
+      const isFocused = link === document.activeElement;
+      const fresh = (isFresh) => elements.forEach((it) => it.classList.toggle("fresh", isFresh));
+      fresh(true); // laid out at once, or they would move what stands below as they come near
+      setTimeout(fresh, 200, false);
+      link.replaceWith(...elements);
+      scrollBy({ top: next.getBoundingClientRect().top - before, behavior: "instant" });
+      if (isFocused) elements[0].focus({ preventScroll: true });
+    },
+  };
+
+  htmx.registerExtension("ways", {
+    handle_swap: (style, target, fragment) => {
+      if (!ways[style]) return false;
+      const elements = [...fragment.children];
+      ways[style](target, elements);
       return elements;
     },
   });
@@ -154,7 +186,10 @@ const translate = (english, values = {}) => (words[english] ?? english).replace(
   });
 
   document.addEventListener("htmx:before:response", (event) => {
-    const { status, raw } = event.detail.ctx.response;
+    const { ctx } = event.detail;
+    const { status, raw } = ctx.response;
+    ctx.isOld = parseInt(place(ctx)) < byId("cursor")?.value;
+    if (ctx.isOld) return event.preventDefault();
     const sentence = raw.redirected ? translate("You are signed out. Reload the page to sign in.") : refusal(status);
     if (!sentence) return;
     refuse(sentence);
@@ -181,7 +216,18 @@ const translate = (english, values = {}) => (words[english] ?? english).replace(
     if (ctx.sent !== undefined) (isDone ? sent : notSent)(ctx);
     else if (chosen.length && !byId("images").files.length) choose(chosen); // in another composer
     if (isDone && !isOpen()) lookForNews();
+    if (ctx.isOld) setTimeout(() => htmx.trigger(ctx.sourceElement, "click"));
+    else if (place(ctx)?.endsWith("live")) hearAnew();
   });
+
+  // More messages come with the place in the log at which they were read. Read before what the page was told since, they
+  // could set it back; and how the answers among them have grown meanwhile it has to hear from the beginning.
+  const place = (ctx) => ctx.response?.headers.get("Stands-At");
+
+  function hearAnew() {
+    if (isOpen()) socket.close(); // and htmx opens the next one
+    else lookForNews();
+  }
 
   function refuse(sentence) {
     const words = document.createElement("p");

@@ -9,7 +9,8 @@
   // Following, while the reader is at the end -------------------------------------------------------------------------------
 
   const page = document.documentElement;
-  let follows = !location.hash;
+  const isEnd = () => !document.querySelector(".later"); // of the conversation, not of what the page shows of it
+  let follows = !location.hash && isEnd();
   let lastTop = 0;
 
   const toGo = () => page.scrollHeight - page.clientHeight - page.scrollTop;
@@ -22,12 +23,13 @@
 
   function showWayDown() {
     const latest = byId("latest");
-    if (latest) latest.hidden = follows || toGo() < 48;
+    if (latest) latest.hidden = isEnd() && (follows || toGo() < 48);
   }
 
   addEventListener("scroll", () => {
     const top = page.scrollTop;
-    if (toGo() <= 1) follows = true;
+    if (!isEnd()) follows = false;
+    else if (toGo() <= 1) follows = true;
     else if (top < lastTop) follows = false;
     else if (toGo() < 32) follows = true;
     lastTop = top;
@@ -228,7 +230,8 @@
     const message = target.closest(".message");
     if (target.id === "latest") {
       event.preventDefault();
-      goToEnd();
+      if (isEnd()) goToEnd();
+      else location.assign(location.pathname);
       focusComposer();
     } else if (target.matches(".copy")) {
       copy(target, target.closest("figure").querySelector("code").textContent);

@@ -123,6 +123,9 @@ TABLE = """
 /c/<uuid:conversation_id>/stop/                                      405 405 405 405 405 405  401 401 404 303 404 404
 /c/<uuid:conversation_id>/rename/                                    in  in  404 200 404 404  401 401 404 303 404 404
 /c/<uuid:conversation_id>/delete/                                    in  in  404 200 404 404  401 401 404 303 404 404
+/c/<uuid:conversation_id>/m/<uuid:message_id>/                       in  in  404 302 404 404  405 405 405 405 405 405
+/c/<uuid:conversation_id>/m/<uuid:message_id>/earlier/               in  in  404 200 404 404  405 405 405 405 405 405
+/c/<uuid:conversation_id>/m/<uuid:message_id>/later/                 in  in  404 200 404 404  405 405 405 405 405 405
 /c/<uuid:conversation_id>/m/<uuid:message_id>/edit/                  in  in  404 200 404 404  401 401 404 303 404 404
 /c/<uuid:conversation_id>/m/<uuid:message_id>/again/                 405 405 405 405 405 405  401 401 404 303 404 404
 /c/<uuid:conversation_id>/m/<uuid:message_id>/continue/              405 405 405 405 405 405  401 401 404 303 404 404

@@ -17,7 +17,7 @@ from conversations.events import Event
 from conversations.feed.reader import Position
 from conversations.feed.turn import Asked, Room, Told, take_turn
 from conversations.models import Chunk, Conversation, Generation, Message
-from tests.page import Page
+from tests.page import Element, Page
 
 type Piece = tuple[Chunk.Kind, str]
 
@@ -60,10 +60,28 @@ class Writer:
         return ending.end(self.generation, ending.HANDED_BACK, may=lambda row: row.epoch == epoch)
 
 
-def load(client: Client, conversation: Conversation, language: str = "en") -> Page:
-    reply = client.get(conversation.get_absolute_url(), headers={"Accept-Language": language})
+def load(client: Client, conversation: Conversation, language: str = "en", at: Message | None = None) -> Page:
+    query = {"at": str(at.pk)} if at else {}
+    reply = client.get(conversation.get_absolute_url(), query, headers={"Accept-Language": language})
     assert reply.status_code == 200
     return Page(reply.content.decode())
+
+
+@dataclass(frozen=True)
+class More:
+    """The reply to a link to earlier or later messages, and where in the log it was read."""
+
+    html: str
+    seq: int
+    has_live: bool
+
+    @classmethod
+    def ask(cls, client: Client, link: Element, language: str = "en") -> More:
+        headers = {"HX-Request": "true", "Accept-Language": language}
+        reply = client.get(link.attributes["hx-get"], headers=headers)
+        assert reply.status_code == 200
+        seq, _, live = reply["Stands-At"].partition(" ")
+        return cls(reply.content.decode(), int(seq), live == "live")
 
 
 @dataclass(eq=False)
@@ -79,6 +97,19 @@ class Follower:
 
     def disconnect(self) -> None:
         self.position = None
+
+    def take_more(self, more: More) -> None:
+        """What static/js/chat.js does with it: not what is older than the page; and answers in it are heard anew."""
+        if more.seq < self.page.cursor:
+            return
+        self.page.apply(more.html)
+        if more.has_live:
+            self.disconnect()
+
+    def take_all(self, client: Client) -> None:
+        """Scroll up to the first question, and down to the end."""
+        while links := self.page.links_to_more:
+            self.take_more(More.ask(client, links[0], self.page.language))
 
     def take(self, told: Told) -> None:
         self.position = told.position

@@ -11,8 +11,7 @@ from accounts.models import User
 from catalog.models import NoRouteError, Provider, Route
 from conversations import asking
 from conversations.errors import KeyReusedError, NotAnswerableError
-from conversations.models import Conversation, Generation, Message
-from conversations.models.message import Path
+from conversations.models import Conversation, Generation, Message, path
 from tests.workers import at_once
 
 
@@ -26,7 +25,7 @@ def anew(conversation: Conversation) -> Conversation:
 
 def shown(conversation: Conversation) -> list[tuple[str, str]]:
     """The path as a reader sees it: each text with its place among its siblings."""
-    return [(m.text, f"{m.place.number}/{m.place.count}") for m in Path(anew(conversation)).messages()]
+    return [(m.text, f"{m.place.number}/{m.place.count}") for m in path.newest(anew(conversation)).messages()]
 
 
 def rows() -> tuple[int, int, int]:
@@ -132,7 +131,7 @@ def test_switching_shows_the_other_branch_down_to_its_newest_end(
 def test_every_version_knows_its_neighbours(question: Message, alice: User, route: Route) -> None:
     versions = [question, *(asking.edit(question, alice, f"Version {n}", uuid4(), route) for n in (2, 3))]
     asking.switch(versions[1])
-    place = Path(anew(question.conversation)).messages()[0].place
+    place = path.newest(anew(question.conversation)).messages()[0].place
     assert (place.number, place.count) == (2, 3)
     assert (place.previous, place.next) == (versions[0].pk, versions[2].pk)
 

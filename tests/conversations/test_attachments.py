@@ -518,20 +518,20 @@ def test_images_of_all_questions_of_the_path_are_handed_over(seen: Message, alic
     third = asking.ask(seen.conversation, alice, "Which is the largest?", uuid4(), route)
     handed = [
         [image.name for image in turn.images]
-        for turn in prompt(Told(third), 100_000, 1000, sees=True)
+        for turn in prompt(Told(third, 100_000), 100_000, 1000, sees=True)
         if turn.role == "user"
     ]
     assert handed == [["0.png", "1.png"], ["0.png"], []]
     asking.edit(second, alice, "Without", uuid4(), route)
     other = Message.objects.get(text="Without")
-    assert [len(turn.images) for turn in prompt(Told(other), 100_000, 1000, sees=True)] == [0, 2, 0, 0]
+    assert [len(turn.images) for turn in prompt(Told(other, 100_000), 100_000, 1000, sees=True)] == [0, 2, 0, 0]
 
 
 def test_the_newest_twenty_are_handed_over_and_of_older_ones_the_names(alice: User, route: Route) -> None:
     question = asking.start(alice, "0", uuid4(), route, images=images(*[RED] * 10))
     for number in (1, 2):
         question = asking.ask(question.conversation, alice, str(number), uuid4(), route, images=images(*[BLUE] * 9))
-    first, *others = [turn for turn in prompt(Told(question), 100_000, 1000, sees=True) if turn.role == "user"]
+    first, *others = [turn for turn in prompt(Told(question, 100_000), 100_000, 1000, sees=True) if turn.role == "user"]
     assert [image.name for image in first.images] == ["8.png", "9.png"]
     assert first.content.count("not shown to this model") == 8
     assert [len(turn.images) for turn in others] == [9, 9]
@@ -541,7 +541,7 @@ def test_no_more_bytes_are_handed_over_than_a_request_may_have(seen: Message, al
     second = asking.ask(seen.conversation, alice, "And this?", uuid4(), route, images=images(GREEN))
     left = IMAGE_BYTES - second.attachments.get().bytes
     seen.attachments.filter(name="1.png").update(bytes=left)  # as if: not a byte more for the first one
-    turns = [turn for turn in prompt(Told(second), 100_000, 1000, sees=True) if turn.role == "user"]
+    turns = [turn for turn in prompt(Told(second, 100_000), 100_000, 1000, sees=True) if turn.role == "user"]
     assert [[image.name for image in turn.images] for turn in turns] == [["1.png"], ["0.png"]]
 
 
@@ -554,7 +554,7 @@ def test_an_image_takes_its_room_in_the_window(seen: Message, alice: User, route
     last = asking.ask(seen.conversation, alice, "Why?", uuid4(), route)
 
     def questions(context: int, *, sees: bool) -> list[str]:
-        return [turn.content for turn in prompt(Told(last), context, 100, sees=sees) if turn.role == "user"]
+        return [turn.content for turn in prompt(Told(last, context), context, 100, sees=sees) if turn.role == "user"]
 
     assert len(questions(1500, sees=True)) == 1
     assert len(questions(3000, sees=True)) == 2

@@ -10,7 +10,7 @@ from uuid import uuid4
 
 import pytest
 from django.template import Template
-from django.test import Client
+from django.test import Client, override_settings
 from django.test.signals import template_rendered
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -19,11 +19,11 @@ from accounts.models import User
 from catalog.models import Route
 from conversations import asking, naming
 from conversations.errors import NotAnswerableError
-from conversations.models import Chunk, Conversation, Generation, Message
-from conversations.models.message import Path
+from conversations.models import Chunk, Conversation, Generation, Message, path
 from tests.conversations.replaying import (
     MARK,
     Follower,
+    More,
     Piece,
     WebProcess,
     Writer,
@@ -99,6 +99,7 @@ class House:
         self.processes = [WebProcess(self.conversation), WebProcess(self.conversation)]
         self.followers: list[tuple[Follower, WebProcess]] = []
         self.writers: list[Writer] = []
+        self.awaited: list[tuple[Follower, More]] = []
 
     # What workers do
 
@@ -156,8 +157,8 @@ class House:
         asking.stop(self.conversation)
 
     def _any(self, role: Message.Role) -> Message:
-        path = Path(Conversation.objects.get(pk=self.conversation.pk)).ids
-        rows = Message.objects.filter(pk__in=path, role=role).select_related("conversation", "parent", "generation")
+        shown = path.newest(Conversation.objects.get(pk=self.conversation.pk)).ids
+        rows = Message.objects.filter(pk__in=shown, role=role).select_related("conversation", "parent", "generation")
         return self.chance.choice(list(rows))
 
     # What pages do
@@ -165,6 +166,25 @@ class House:
     def open(self) -> None:
         page = load(self.client, self.conversation, self.chance.choice(LANGUAGES))
         self.followers.append((Follower(page), self.chance.choice(self.processes)))
+
+    def open_at(self) -> None:
+        """By a link to one message."""
+        at = self.chance.choice(list(Message.objects.filter(conversation=self.conversation)))
+        page = load(self.client, self.conversation, self.chance.choice(LANGUAGES), at)
+        self.followers.append((Follower(page), self.chance.choice(self.processes)))
+
+    def look(self) -> None:
+        """Somebody scrolls beyond what their page shows, and has to wait for it."""
+        if looking := [it for it, _ in self.followers if it.page.links_to_more]:
+            follower = self.chance.choice(looking)
+            link = self.chance.choice(follower.page.links_to_more)
+            self.awaited.append((follower, More.ask(self.client, link, follower.page.language)))
+
+    def find(self) -> None:
+        if self.awaited:
+            follower, more = self.awaited.pop(self.chance.randrange(len(self.awaited)))
+            follower.take_more(more)
+            assert_shows_a_prefix(follower.page)
 
     def connect(self) -> None:
         if away := [it for it, _ in self.followers if it.position is None]:
@@ -209,6 +229,8 @@ class House:
         for writer in self.writers:
             writer.pieces = writer.pieces or script(self.chance, blocks=1)
         finish_all(self.writers, script(self.chance, blocks=1))
+        while self.awaited:
+            self.find()
         for process in self.processes:
             followers = [it for it, its in self.followers if its is process]
             for follower in followers:
@@ -236,6 +258,10 @@ STEPS: dict[str, tuple[Callable[[House], None], int]] = {
     "stop": (House.stop, 2),
     "carry_on": (House.carry_on, 4),
     "compare": (House.compare, 3),
+    # Nobody looks further where all is shown.
+    "open_at": (House.open_at, 0),
+    "look": (House.look, 0),
+    "find": (House.find, 0),
 }
 WEIGHTED = [name for name, (_, weight) in STEPS.items() for _ in range(weight)]
 
@@ -253,6 +279,27 @@ def test_every_reader_ends_with_the_page_that_a_reload_gives(
     fresh = house.fresh()
     for follower, _ in house.followers:
         assert_same(follower.page, fresh[follower.page.language])
+
+
+LOOKS = [*WEIGHTED, *5 * ["open_at"], *12 * ["look"], *12 * ["find"], *6 * ["ask"]]
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(steps=st.lists(st.sampled_from(LOOKS), min_size=20, max_size=80), seed=st.integers(0, 2**32))
+def test_wherever_a_reader_looked_in_a_long_conversation_they_end_with_the_page_that_a_reload_gives(
+    alice: User, route: Route, client: Client, steps: list[str], seed: int
+) -> None:
+    """Pages hold three messages. In the end all are scrolled up to the first and down to the last one."""
+    client.force_login(alice)
+    with override_settings(PAGE_MESSAGES=3):
+        house = House(alice, route, client, random.Random(seed))
+        for step in ["ask", "ask", "open", "connect", "turn", *steps]:
+            STEPS[step][0](house)
+        house.come_to_rest()
+        fresh = {language: Follower(page) for language, page in house.fresh().items()}
+        for follower in (*fresh.values(), *(it for it, _ in house.followers)):
+            follower.take_all(client)
+            assert_same(follower.page, fresh[follower.page.language].page)
 
 
 @pytest.mark.parametrize("seed", range(3))

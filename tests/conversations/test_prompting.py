@@ -36,7 +36,7 @@ def answered(question: Message, text: str, state: Generation.State = State.DONE,
 
 
 def read(question: Message, context: int = 100_000, output: int = 2048) -> list[tuple[str, str]]:
-    return [(message.role, message.content) for message in prompt(Told(question), context, output)]
+    return [(message.role, message.content) for message in prompt(Told(question, context), context, output)]
 
 
 @pytest.fixture

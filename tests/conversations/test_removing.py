@@ -11,8 +11,7 @@ from accounts.models import User
 from catalog.models import Route
 from conversations import asking
 from conversations.errors import StillWrittenError
-from conversations.models import Conversation, Generation, Message
-from conversations.models.message import Path
+from conversations.models import Conversation, Generation, Message, path
 from tests.conversations.replaying import Follower, WebProcess, load
 from tests.conversations.test_asking import anew, answer_to
 
@@ -29,7 +28,7 @@ def told(conversation: Conversation, question: Message, alice: User, route: Rout
 
 
 def shown(conversation: Conversation) -> list[object]:
-    return list(Path(anew(conversation)).ids)
+    return list(path.newest(anew(conversation)).ids)
 
 
 def test_with_a_question_goes_all_that_was_said_after_it(conversation: Conversation, told: list[Message]) -> None:
@@ -69,7 +68,7 @@ def test_a_version_that_is_not_shown_goes_and_the_others_are_counted_anew(
     before = anew(conversation)
     asking.remove(told[3])
     assert shown(conversation)[-1] == other.pk
-    assert anew(conversation).path_seq == before.seq + 1  # every page is shown the path anew
+    assert Message.objects.get(pk=other.pk).changed_seq == before.seq + 1  # every page is told that it is the only one
 
 
 def test_the_first_question_leaves_an_empty_conversation_in_which_one_can_ask(

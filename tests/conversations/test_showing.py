@@ -11,8 +11,7 @@ from accounts.models import User
 from catalog.models import Route
 from conversations import asking
 from conversations.events import Event
-from conversations.models import Chunk, Conversation, Generation, Message
-from conversations.models.message import Path
+from conversations.models import Chunk, Conversation, Generation, Message, path
 from conversations.showing import GrowingAnswer
 from tests.conversations.replaying import Follower, WebProcess, Writer, assert_same, load
 from tests.page import Page
@@ -71,7 +70,7 @@ def test_while_something_can_be_stopped_on_any_branch_every_view_has_the_button(
 def test_a_phase_shows_the_message_whole_and_more_of_the_same_only_what_is_new(conversation: Conversation) -> None:
     answer = Message.objects.select_related("generation").get(parent__isnull=False)
     answer.generation.state = Generation.State.RUNNING
-    [answer.place] = [it.place for it in Path(conversation).messages() if it.pk == answer.pk]
+    [answer.place] = [it.place for it in path.newest(conversation).messages() if it.pk == answer.pk]
     growing = GrowingAnswer(answer)
     swaps = []
     kinds = (REASONING, REASONING, TEXT, TEXT)

@@ -17,6 +17,12 @@ def compressed(*paths: Path) -> int:
     return sum(len(gzip.compress(path.read_bytes(), 9)) for path in paths)
 
 
+def without_comments(*paths: Path) -> int:
+    """As the vendored scripts are; compressed."""
+    comments = re.compile(r"^\s*//.*\n|\s+// .*$|^\s*/\*\*.*\*/\n", re.MULTILINE)
+    return sum(len(gzip.compress(comments.sub("", path.read_text()).encode(), 9)) for path in paths)
+
+
 def test_the_stylesheet_is_under_30_kilobytes_compressed() -> None:
     assert compressed(*STATIC.glob("css/*.css")) < 30_000
 
@@ -25,7 +31,7 @@ def test_our_script_is_under_12_kilobytes_and_all_of_it_under_60() -> None:
     ours, vendored = [*STATIC.glob("js/*.js")], [*STATIC.glob("vendor/*.js")]
     assert ours
     assert vendored
-    assert compressed(*ours) < 12_000
+    assert 6_000 < without_comments(*ours) < 12_000
     assert compressed(*ours, *vendored) < 60_000
 
 
