@@ -230,6 +230,9 @@ PROVIDER_CLOCKS = {
     "total": env.seconds("TOTAL_SECONDS", 3600),
 }
 
+# Money --------------------------------------------------------------------------------------------------------------
+CURRENCY = env.choice("CURRENCY", "USD", "CNY")  # in which limits are set and costs are shown; prices may be in another
+
 # For those who run it ------------------------------------------------------------------------------------------------
 METRICS_TOKEN = env.token("METRICS_TOKEN")  # shows /metrics to whoever carries it; unset, to nobody
 METRICS_HOST = os.environ.get("METRICS_HOST", "") or "127.0.0.1"

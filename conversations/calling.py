@@ -11,20 +11,23 @@ from django.utils import timezone
 from django.utils.translation import gettext_noop
 
 from catalog import circuits
+from catalog.choosing import estimated_tokens
 from catalog.models import LanguageModel
 from conversations import crashing
 from conversations.log import storable
 from conversations.models import Generation
+from conversations.models.attachment import IMAGE_TOKENS
 from providers.client import Gather, OnTurn, stream
 from providers.connections import Clients
 from providers.deltas import Delta, Finished, Reasoning, Started, Text, Usage
 from providers.dialects import DIALECTS
-from providers.errors import ProviderError, UnavailableError
+from providers.errors import ProviderError, RefusedError, UnavailableError
 from providers.messages import ChatRequest, Clocks, Endpoint
 from providers.requests import goes_on
 from providers.retrying import FORGIVEN_ONCE
 from usage import spending
 from usage.models import Call
+from usage.tokens import Tokens, count
 
 
 @dataclass(frozen=True)
@@ -37,6 +40,13 @@ class Candidate:
     clocks: Clocks
     attempts: int
 
+    @property
+    def prompt_tokens(self) -> int:
+        """Estimated from above: it is not sent yet, and may be held back for."""
+        messages = self.request.messages
+        images = sum(len(it.images) for it in messages)
+        return sum(estimated_tokens(it.content) + AROUND for it in messages) + images * IMAGE_TOKENS
+
     def stream(
         self, request: ChatRequest, clients: Clients, on_turn: OnTurn | None = None, gather: Gather | None = None
     ) -> AsyncGenerator[Delta]:
@@ -46,6 +56,8 @@ class Candidate:
         """Whether its answer would truly begin at the last character of what was said before."""
         return goes_on(DIALECTS[self.endpoint.dialect], request)
 
+
+AROUND = 4  # tokens of a message beside its words
 
 # Columns of usage.Reply, and of Generation.
 UNKNOWN: dict[str, Any] = {
@@ -67,11 +79,14 @@ class OpenCall:
     candidate: Candidate
     is_watched: bool  # by the provider's circuit, which wants to hear of its first word
     facts: dict[str, Any] = field(default_factory=lambda: {**UNKNOWN})
+    said: list[str] = field(default_factory=list)
+    thought: list[str] = field(default_factory=list)
 
     def notice(self, delta: Delta) -> None:
         match delta:
-            case Text() | Reasoning():
+            case Text(text) | Reasoning(text):
                 self.facts["first_text_at"] = self.facts["first_text_at"] or timezone.now()
+                (self.said if isinstance(delta, Text) else self.thought).append(text)
             case Started(model, fingerprint, trace_id):
                 self.facts |= {
                     "returned_model": storable(model)[:120],
@@ -87,6 +102,15 @@ class OpenCall:
     def columns(self) -> dict[str, Any]:
         """What a Generation keeps of it, and nothing of the one before it."""
         return {"provider": self.row.provider, "model": self.row.model, **self.facts}
+
+    def tokens(self) -> Tokens:
+        """As its provider counted them; without, or without a count that can be believed, as we estimate them."""
+        counted = Tokens.counted(self.facts["usage"], self.candidate.model.context_tokens)
+        if counted:
+            return counted
+        prompt = self.candidate.request.messages
+        read = count("\n".join(it.content for it in prompt)) + sum(IMAGE_TOKENS * len(it.images) for it in prompt)
+        return Tokens.estimated(read + AROUND * len(prompt), "".join(self.said), "".join(self.thought))
 
 
 class RestingError(UnavailableError):
@@ -115,7 +139,13 @@ def open_call(generation: Generation, key: UUID, purpose: str, candidate: Candid
             circuits.let_go(candidate.model.provider_id)
         raise TakenError
     row = spending.open_call(
-        key, generation.pk, generation.conversation_id, generation.member_id, purpose, candidate.model
+        key,
+        generation.pk,
+        generation.conversation_id,
+        generation.member_id,
+        purpose,
+        candidate.model,
+        candidate.prompt_tokens,
     )
     crashing.here("after-call")
     return OpenCall(row, generation.epoch, candidate, is_watched=leave is circuits.Leave.WATCHED)
@@ -127,9 +157,13 @@ def has_begun(call: OpenCall) -> None:
     circuits.succeeded(call.candidate.model.provider_id)
 
 
-def close_call(call: OpenCall, error_code: str = "") -> None:
-    """Write down how it ended: a code of ours, or none when the answer was whole. Told twice, the first stands."""
-    spending.close_call(call.row, error_code=error_code, **call.facts)
+def close_call(call: OpenCall, error_code: str = "", *, is_refused: bool = False) -> None:
+    """Write down how it ended and what it cost: a code of ours, or none when the answer was whole.
+
+    Told twice, the first stands. `is_refused`: its provider did nothing for it.
+    """
+    tokens = Tokens() if is_refused else call.tokens()
+    spending.close_call(call.row, tokens, call.candidate.model, error_code=error_code, **call.facts)
     if call.is_watched:
         call.is_watched = False
         (circuits.let_go if error_code else circuits.succeeded)(call.candidate.model.provider_id)
@@ -141,7 +175,8 @@ def fail_call(call: OpenCall, error: ProviderError) -> None:
     is_the_providers_fault = error.is_fatal or (error.retryable and not isinstance(error, FORGIVEN_ONCE))
     if is_the_providers_fault:
         call.is_watched = False
-    close_call(call, error.code)
+    is_refused = isinstance(error, RefusedError | UnavailableError) and not call.facts["first_text_at"]
+    close_call(call, error.code, is_refused=is_refused and call.facts["usage"] is None)
     if is_the_providers_fault:
         circuits.failed(call.candidate.model.provider_id, error.code, at_once=error.is_fatal)
     if not call.facts["first_text_at"]:  # it would be asked again, here or elsewhere

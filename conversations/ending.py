@@ -15,6 +15,7 @@ from django.utils.translation import gettext_noop
 
 from conversations import bus, crashing, events, metrics, seams
 from conversations.models import Conversation, Generation, Message
+from usage import spending
 
 State = Generation.State
 
@@ -37,11 +38,12 @@ class Outcome:
     facts: dict[str, Any] = field(default_factory=dict)  # columns of Generation: finish_reason, returned_model, …
     may_go_on: bool = False  # it was interrupted
     is_death: bool = False  # its worker died
+    is_unheard: bool = False  # nobody is left to tell what became of its calls
 
 
-RESTORED = Outcome(State.INTERRUPTED, "interrupted", CUT_OFF)
+RESTORED = Outcome(State.INTERRUPTED, "interrupted", CUT_OFF, is_unheard=True)
 HANDED_BACK = Outcome(State.INTERRUPTED, "interrupted", INTERRUPTED, may_go_on=True)
-ABANDONED = Outcome(State.INTERRUPTED, "interrupted", INTERRUPTED, may_go_on=True, is_death=True)
+ABANDONED = Outcome(State.INTERRUPTED, "interrupted", INTERRUPTED, may_go_on=True, is_death=True, is_unheard=True)
 
 
 def end(generation: Generation, outcome: Outcome, *, may: Callable[[Generation], bool]) -> bool:
@@ -54,7 +56,9 @@ def end(generation: Generation, outcome: Outcome, *, may: Callable[[Generation],
         generation.lock()
         if not generation.is_live or not may(generation):
             return False
-        message = _fold(generation, conversation)
+        message, said = _fold(generation, conversation)
+        if outcome.is_unheard:
+            spending.charge_abandoned(generation.pk, *said)
         for name, value in outcome.facts.items():
             setattr(generation, name, value)
         if not _hand_on(generation, message, outcome):
@@ -66,14 +70,15 @@ def end(generation: Generation, outcome: Outcome, *, may: Callable[[Generation],
     return True
 
 
-def _fold(generation: Generation, conversation: Conversation) -> Message:
+def _fold(generation: Generation, conversation: Conversation) -> tuple[Message, tuple[str, str]]:
+    """The message, and what was said and thought since it was last folded."""
     message = Message.objects.get(pk=generation.message_id)  # its words as of now, with the lock held
     text, reasoning, generation.folded_seq = events.beyond(generation)
     message.text += text
     message.reasoning += reasoning
     message.changed_seq = conversation.step()
     message.save(update_fields=["text", "reasoning", "changed_seq"])
-    return message
+    return message, (text, reasoning)
 
 
 def _hand_on(generation: Generation, message: Message, outcome: Outcome) -> bool:

@@ -20,12 +20,14 @@ from conversations.log import Log
 from conversations.models import Generation, Pulse
 from conversations.tracing import trace
 from providers.connections import Clients
+from usage import spending
 
 logger = logging.getLogger(__name__)
 
 CAPACITY = 400  # answers at once
 POLL_SECONDS = 1.0  # behind the bus: a lost hint costs a second
 SWEEP_SECONDS = 5.0
+CHARGE_SECONDS = 60.0
 THREADS = 4  # into the database; the flush, the heartbeat and a beginning or ending beside them
 
 
@@ -57,6 +59,7 @@ class Worker:
             asyncio.create_task(self._often(settings.HEARTBEAT_SECONDS, self._beat)),
             asyncio.create_task(self._often(settings.REAPER_SECONDS, self._reap)),
             asyncio.create_task(self._often(SWEEP_SECONDS, self._sweep)),
+            asyncio.create_task(self._often(CHARGE_SECONDS, self._charge)),
         ]
         for loop in loops:
             loop.add_done_callback(_must_go_on)
@@ -163,6 +166,10 @@ class Worker:
 
     async def _sweep(self) -> None:
         await self._cross(chores.sweep)
+
+    async def _charge(self) -> None:
+        if charged := await self._cross(spending.charge_forgotten):
+            logger.warning("charged %d calls that nobody told of", charged)
 
     async def _finish(self) -> None:
         """Let running answers end by themselves for a while, then hand on the rest at once, not after their lease."""

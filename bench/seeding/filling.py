@@ -27,7 +27,7 @@ from bench.seeding.texts import texts
 from catalog import defaults
 from catalog.models import Rate, Route
 from conversations.models import Attachment, Conversation, Generation, Message
-from usage.models import Call, Reply
+from usage.models import Call, Charge, Reply
 
 BATCH = 2_000  # conversations that go on at the same time, their rows among each other in the tables
 TEXTS = 3_000
@@ -353,4 +353,48 @@ def calls(first: int, last: int) -> None:
     insert(Reply, {**ended, "call_id": title["id"]}, named)
 
 
-GROUPS = (turns, conversations, messages, generations, attachments, calls)
+def charges(first: int, last: int) -> None:
+    """What each of them cost, at today's prices; of one in fourteen estimated, and nothing where it was refused."""
+    counted = {
+        "cache_hit_tokens": "CASE WHEN refused THEN 0 ELSE t * 380 END",
+        "cache_miss_tokens": "CASE WHEN refused THEN 0 ELSE 300 END",
+        "output_tokens": "CASE WHEN refused THEN 0 ELSE 20 + (fate * 900)::int END",
+    }
+    prices = {"cache_hit_price": "hit", "cache_miss_price": "miss", "output_price": "output", "call_price": "0"}
+    amount = " + ".join(
+        f"{tokens} * {price}" for tokens, price in zip(counted.values(), ("hit", "miss", "output"), strict=True)
+    )
+    insert(
+        Charge,
+        {
+            **{it: f"call.{it}" for it in ("generation_id", "conversation_id", "member_id", "purpose", "provider")},
+            "id": "nextval('usage_charge_id_seq')",
+            "call_id": "call.id",
+            "model": "call.model",
+            "kind": "'charge'",
+            "member_label": "'Member'",
+            "returned_model": "'deepseek-flash'",
+            "sent_at": "call.created_at",
+            "finished_at": "call.created_at + interval '20 s' * (0.2 + fate)",
+            "created_at": "call.created_at + interval '20 s' * (0.2 + fate)",
+            "is_estimated": "state <> 'done' AND NOT refused",
+            "price_id": "1",
+            "currency": "'USD'",
+            "reported_in": "'USD'",
+            "rate": "1",
+            "amount": f"({amount}) / 1000000.0",
+            "cost": f"({amount}) / 1000000.0",
+            **counted,
+            **prices,
+        },
+        """(SELECT turn.*, nth, nth = 1 AND fate > 0.97 AS refused
+              FROM turn, unnest(ARRAY[1, 2, 9]) AS nth) AS sent
+         JOIN usage_call AS call ON call.id = pg_temp.row_id('call', k * 10 + nth),
+              LATERAL (SELECT CASE WHEN fate < 0.2 THEN 0.022 ELSE 0.003 END AS hit,
+                              CASE WHEN fate < 0.2 THEN 0.66 ELSE 0.15 END AS miss,
+                              CASE WHEN fate < 0.2 THEN 1.98 ELSE 0.60 END AS output) AS price
+        ORDER BY sent.at, k""",
+    )
+
+
+GROUPS = (turns, conversations, messages, generations, attachments, calls, charges)

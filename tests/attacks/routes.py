@@ -24,6 +24,8 @@ from conversations.attachments import prepare
 from conversations.models import Generation, Message
 from tests.images import upload
 from usage.models import Call
+from usage.spending import close_call
+from usage.tokens import Tokens
 
 WHO = ("anonymous", "disabled", "stranger", "owner", "staff", "administrator")
 HTMX = {"HX-Request": "true"}
@@ -100,6 +102,8 @@ def build_world() -> World:
         provider=provider.name,
         model=model.name,
     )
+    charge = close_call(call, Tokens(miss=1), model)
+    assert charge
     link = urlsplit(links.make(member("newcomer@example.org"))).path.split("/")
     parameters = {
         "<uuid:conversation_id>": str(question.conversation_id),
@@ -125,6 +129,7 @@ def build_world() -> World:
         ),
         "admin/catalog/rate": str(Rate.objects.create(currency="CNY", into="USD", rate=1, valid_from=now).pk),
         "admin/usage/call": str(call.pk),
+        "admin/usage/charge": str(charge.pk),
         "admin/conversations/generation": str(generation.pk),
     }
     return World(people, sessions, question, parameters, objects)

@@ -35,6 +35,7 @@ LARGE = {  # tables that grow with every day of use
     "conversations_message",
     "django_session",
     "usage_call",
+    "usage_charge",
     "usage_reply",
 }
 SMALL = {  # a few rows for each member, administrator or process, at most

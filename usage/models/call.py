@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import uuid
 
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
+from django.db.models import Value
 from django.db.models.functions import Now
 
 
@@ -26,6 +28,12 @@ class Call(models.Model):
     model = models.CharField(max_length=120)
     conversation_id = models.UUIDField()
     member_id = models.UUIDField()
+    # What a Charge needs to know, also when nobody is left to tell. Each has a default in the database: workers of the
+    # version before this may still run.
+    member_label = models.CharField(max_length=254, blank=True, default="", db_default="")
+    group_ids = ArrayField(models.IntegerField(), default=list, db_default=Value([], ArrayField(models.IntegerField())))
+    model_id = models.BigIntegerField(null=True, help_text="the row of the catalog, if it is there still")
+    prompt_tokens = models.PositiveIntegerField(default=0, db_default=0, help_text="estimated, before it was sent")
     created_at = models.DateTimeField(db_default=Now())
 
     class Meta:
