@@ -55,6 +55,7 @@ MIDDLEWARE = [
     "chatsite.headers.without_prefetching",
     "chatsite.zones.in_the_readers_zone",
     "django.middleware.csp.ContentSecurityPolicyMiddleware",
+    "chatsite.compressing.CompressedStatic",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",  # what the browser asks for; a member's own choice comes below

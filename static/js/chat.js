@@ -1,9 +1,10 @@
 // What travels: the socket and its words, the poll without one, questions on their way, and their images.
-// Without script everything works by plain forms. reading.js follows what is written, typing.js has the keys and drafts.
+// Without script everything works by plain forms. page.js has what is read and typed.
 
 // What they say goes through `translate`: the page carries the words of its language, by the English ones.
 const words = JSON.parse(document.getElementById("words").textContent);
 const translate = (english, values = {}) => (words[english] ?? english).replace(/{(\w+)}/g, (_, name) => values[name]);
+const byId = (id) => document.getElementById(id);
 
 (() => {
   "use strict";
@@ -13,7 +14,6 @@ const translate = (english, values = {}) => (words[english] ?? english).replace(
   const PATIENCE = 1_000; // ms before a lost connection is worth words: a tab that comes back needs a moment
   const OURS = [401, 409, 422]; // refusals that our server puts into words, as partials
 
-  const byId = (id) => document.getElementById(id);
   const chat = () => byId("chat");
 
   // Ways to put messages in. Each stands below the one that it answers or follows, on every path: a page that does not
@@ -62,7 +62,7 @@ const translate = (english, values = {}) => (words[english] ?? english).replace(
     },
   });
 
-  // The socket ------------------------------------------------------------------------------------------------------
+  // The socket
 
   let socket = null; // the newest one that opened
   let heardAt = 0;
@@ -92,7 +92,7 @@ const translate = (english, values = {}) => (words[english] ?? english).replace(
     if (isOpen() && performance.now() - heardAt > SILENCE) socket.close();
   }, 5_000);
 
-  // How the connection is, in words -----------------------------------------------------------------------------------
+  // How the connection is, in words
 
   let worry = 0;
   let looks = 0; // that found the server while the socket did not
@@ -139,7 +139,7 @@ const translate = (english, values = {}) => (words[english] ?? english).replace(
     lookForNews();
   });
 
-  // Without a socket the page asks what is new ------------------------------------------------------------------------
+  // Without a socket the page asks what is new
 
   async function lookForNews() {
     const address = chat()?.dataset.news;
@@ -166,7 +166,7 @@ const translate = (english, values = {}) => (words[english] ?? english).replace(
 
   setInterval(lookForNews, POLL);
 
-  // Sending -----------------------------------------------------------------------------------------------------------
+  // Sending
 
   const underWay = new Set(); // the buttons and forms whose request has no answer yet
 
@@ -235,7 +235,7 @@ const translate = (english, values = {}) => (words[english] ?? english).replace(
     byId("refusal")?.replaceChildren(words);
   }
 
-  // The question stands in the page at once; the server's element of the same id takes its place ---------------------------
+  // The question stands in the page at once; the server's element of the same id takes its place
 
   function send(ctx) {
     const form = ctx.sourceElement;
@@ -318,7 +318,7 @@ const translate = (english, values = {}) => (words[english] ?? english).replace(
     return messages;
   }
 
-  // Images, chosen, pasted or dropped: all of them stand in the form's own field, which sends them --------------------------
+  // Images, chosen, pasted or dropped: all of them stand in the form's own field, which sends them
 
   let chosen = [...byId("images").files]; // out of the field, which a reload may keep
 

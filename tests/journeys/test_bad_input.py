@@ -51,11 +51,11 @@ def test_strange_answers_stay_in_their_boxes(
         wait_for_end(page)
         expect(answer(page)).to_contain_text("As ever.")
         assert_in_its_box(page, name)
+    assert page.locator("#thread").evaluate("(it) => getComputedStyle(it).direction") == "ltr"
+    arabic = answer(page, 0).locator("li").first
+    assert arabic.evaluate("(it) => getComputedStyle(it).unicodeBidi") == "plaintext"
     fresh = window.tab(urlsplit(page.url).path)
     assert_in_its_box(fresh, "all of them")
-    assert fresh.locator("#thread").evaluate("(it) => getComputedStyle(it).direction") == "ltr"
-    arabic = answer(fresh, 0).locator("li").first
-    assert arabic.evaluate("(it) => getComputedStyle(it).unicodeBidi") == "plaintext"
     fresh.locator("#question").fill("Still there?")
     expect(fresh.get_by_role("button", name="Send")).to_be_enabled()
 

@@ -9,10 +9,11 @@ from playwright.sync_api import Page, expect
 
 from accounts.models import User
 from catalog.models import Route
-from tests.journeys.conftest import Visit, answer, ask, until, wait_for_end
+from tests.journeys.conftest import House, Visit, answer, ask, until, wait_for_end
 from tests.journeys.looking import NARROW, WIDE
 from tests.journeys.scenes import QUESTION, Scene
 from tests.journeys.test_states import playing, send
+from tests.journeys.test_views import LOST
 from tests.upstream import Gate, Script, Upstream, tokenized
 
 SIZES = pytest.mark.parametrize("size", [WIDE, NARROW], ids=["wide", "narrow"])
@@ -81,6 +82,8 @@ def test_the_view_follows_at_the_end_only_and_a_pill_leads_back(
     expect(answer(page)).to_contain_text("Paragraph 3")
     until(lambda: to_go(page) <= 1, lambda: f"{to_go(page)} px from the end")
     expect(page.locator("#latest")).to_be_hidden()
+    if size is WIDE:
+        assert 60 <= page.evaluate(LINE) <= 80
     page.mouse.wheel(0, -600)
     expect(page.locator("#latest")).to_be_visible()
     before = float(page.evaluate("document.documentElement.scrollTop"))
@@ -94,6 +97,18 @@ def test_the_view_follows_at_the_end_only_and_a_pill_leads_back(
     until(lambda: to_go(page) <= 1, lambda: f"{to_go(page)} px from the end")
     gates[2].open()
     wait_for_end(page)
+
+
+# How many characters stand in the first line of an answer.
+LINE = """() => {
+  const words = document.querySelector(".assistant .md p").firstChild;
+  const range = new Range();
+  range.setStart(words, 0);
+  for (let at = 1; at < words.length; at += 1) {
+    range.setEnd(words, at);
+    if (range.getClientRects().length > 1) return at;
+  }
+}"""
 
 
 SELECT = """(page) => {
@@ -145,7 +160,7 @@ def test_the_focus_is_found_again_in_what_took_its_place(
             .text_delta(" more.")
             .finish()
             .done(),
-            Script.text("Again."),
+            Script().role().text_delta("Again.").stall(),
         )
     )
     page = visit(alice).tab()
@@ -156,10 +171,14 @@ def test_the_focus_is_found_again_in_what_took_its_place(
     wait_for_end(page)
     expect(link).to_be_focused()
     answer(page).get_by_role("button", name="Try again").focus()
-    page.keyboard.press("Enter")  # another answer takes its place, on a page that is shown anew
+    page.keyboard.press("Enter")  # another answer takes its place
     expect(answer(page)).to_contain_text("Again.")
-    wait_for_end(page)
-    assert page.evaluate("document.activeElement.id") == "question"
+    expect(page.locator("#question")).to_be_focused()
+    page.locator("#live button").focus()
+    page.keyboard.press("Enter")
+    wait_for_end(page, "stopped")
+    expect(page.locator("#live button")).to_have_count(0)
+    expect(page.locator("#question")).to_be_focused()
 
 
 def test_a_thinking_box_folds_when_the_answer_begins_but_stays_as_the_reader_wants_it(
@@ -254,3 +273,17 @@ def test_without_a_clipboard_a_message_is_copied_all_the_same(
     page.locator("#question").focus()
     page.keyboard.press("Control+V")
     expect(page.locator("#question")).to_have_value("Some **words**.")
+
+
+def test_a_lost_connection_is_said_and_so_is_its_return(
+    visit: Visit, alice: User, route: Route, upstream: Upstream, house: House
+) -> None:
+    window = visit(alice)
+    window.expected += LOST
+    page = window.tab()
+    ask(page, "Are you there?")
+    wait_for_end(page)
+    with house.cable.unplugged():
+        expect(page.locator("#connection")).to_have_text("Reconnecting…")
+    expect(page.locator("#connection")).to_have_text("Back again.")
+    expect(page.locator("#connection")).to_be_empty()

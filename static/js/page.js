@@ -1,12 +1,10 @@
-// What is read: the view follows what is written while the reader is at its end; a frame takes neither selection nor focus
-// away; sentences are said aloud as they end; messages are copied.
+// What is read and typed: the reader's place, selection and focus, what is said aloud, copies; drafts, keys, dialogs.
 (() => {
   "use strict";
 
-  const byId = (id) => document.getElementById(id);
   const LIVE = ["queued", "running", "thinking", "writing"];
 
-  // Following, while the reader is at the end -------------------------------------------------------------------------------
+  // Following, while the reader is at the end
 
   const page = document.documentElement;
   const isEnd = () => !document.querySelector(".later"); // of the conversation, not of what the page shows of it
@@ -36,15 +34,19 @@
     showWayDown();
   }, { passive: true });
 
-  document.addEventListener("asked", goToEnd);
+  document.addEventListener("asked", () => {
+    goToEnd();
+    const listed = document.querySelector("#conversations [aria-current]")?.closest("li");
+    if (listed) byId("today").after(listed);
+  });
 
   new ResizeObserver(() => (follows && byId("messages") ? goToEnd() : showWayDown())).observe(document.body);
 
-  // A frame replaces elements; what the reader holds of them is found again in what took their place -------------------------
+  // A frame replaces elements: what the reader holds of them is found again in what took their place
 
   const boxes = ".thinking > .md, .message > .md, .typed";
   const boxOf = (node) => (node?.nodeType === 1 ? node : node?.parentElement)?.closest(boxes);
-  const opened = new Map(); // thinking boxes that the reader opened or closed: message's id → open?
+  const opened = new Map(); // by the reader: message's id → whether its thinking box is
   let selected = null;
   let focused = null;
 
@@ -69,7 +71,7 @@
     return { anchorNode, focusNode, ends: [placeOf(anchorNode, anchorOffset), placeOf(focusNode, focusOffset)] };
   }
 
-  /** Which box, and how many characters but white space stand before: a whole message has other line ends than a growing one. */
+  /** Counted without white space: a whole message has other line ends than a growing one. */
   function placeOf(node, offset) {
     const box = boxOf(node);
     const before = new Range();
@@ -114,23 +116,17 @@
     const now = byId(element.id) ?? byId(message?.id);
     if (!now) return focusComposer();
     const alike = [...now.querySelectorAll(element.tagName)].filter(sameAs(element));
-    focusOn(element.id ? now : alike[place] ?? now);
+    const found = element.id ? now : alike[place];
+    if (found) found.focus({ preventScroll: true });
+    else focusComposer();
   }
 
   /** On glass a field would bring up the keys. */
   function focusComposer() {
-    focusOn(byId(matchMedia("(pointer: coarse)").matches ? "thread" : "question"));
+    byId(matchMedia("(pointer: coarse)").matches ? "thread" : "question")?.focus({ preventScroll: true });
   }
 
-  function focusOn(element) {
-    if (element?.tabIndex === -1) {
-      element.tabIndex = -1; // says that it may be focused at all
-      element.addEventListener("blur", () => element.removeAttribute("tabindex"), { once: true });
-    }
-    element?.focus({ preventScroll: true });
-  }
-
-  // How long it has been thinking ----------------------------------------------------------------------------------------
+  // What it does, and how long it has been thinking
 
   const ahead = Date.now() - byId("chat").dataset.now * 1_000; // our clock of the server's
   const waited = new Set(); // answers that were seen before they thought
@@ -153,7 +149,6 @@
     if (place.textContent !== words) place.textContent = words;
   }
 
-  /** In the bar, where it is always in sight and moves nothing. */
   function showPhase(place, state) {
     const words = place?.dataset[state] ?? "";
     if (place && place.textContent !== words) place.textContent = words;
@@ -162,7 +157,7 @@
   setInterval(countSeconds, 1_000);
   countSeconds();
 
-  // What can wait: boxes that the keys should scroll, and what is said aloud --------------------------------------------------
+  // What can wait: boxes that keys should scroll, and what is said aloud
 
   const TENDED_EVERY = 1_000; // ms
   const WIDE = ".md pre, .md .table, .md p:has(> math), .thinking > .md";
@@ -185,7 +180,7 @@
     sayNew();
   }
 
-  // Said aloud, a sentence at a time: a reader of the screen would stumble over tokens ----------------------------------------
+  // Said aloud, a sentence at a time
 
   const SENTENCES = /^[^]*(?:[.!?…]["')\]]*(?=\s)|[。!?]|\n)/;
   let said = { id: lastAnswer()?.id, length: textOf(lastAnswer()).length, state: lastAnswer()?.dataset.state };
@@ -222,7 +217,7 @@
 
   tendLater();
 
-  // Clicks -----------------------------------------------------------------------------------------------------------------
+  // Clicks
 
   document.addEventListener("click", (event) => {
     const target = event.target.closest?.(".thinking > summary, button.copy, [data-copy], #latest");
@@ -250,7 +245,7 @@
   }
 
   function asShown(message) {
-    message.classList.add("copying"); // captions of code are no text of the message
+    message.classList.add("copying"); // without the captions of code
     const text = message.querySelector(":scope > .md, .typed > p").innerText;
     message.classList.remove("copying");
     return text;
@@ -267,14 +262,14 @@
     setTimeout(() => (icon ? icon.setAttribute("href", before) : (button.textContent = translate("Copy"))), 1_500);
   }
 
-  /** Begun at once: Safari lets only the click itself write, so it is given the promise. */
+  /** Safari lets only the click itself write, so it is given the promise. */
   async function write(text) {
     try {
       const blob = Promise.resolve(text).then((it) => new Blob([it], { type: "text/plain" }));
       await navigator.clipboard.write([new ClipboardItem({ "text/plain": blob })]);
       return true;
     } catch {
-      return writeTheOldWay(await text); // plain http away from this machine has no clipboard
+      return writeTheOldWay(await text); // plain http has no clipboard
     }
   }
 
@@ -289,5 +284,154 @@
     area.remove();
     focus?.focus();
     return isCopied;
+  }
+
+  // Drafts, in this browser, by member and by the form's address: one waits while an earlier question is edited.
+
+  const SAVING = 250; // ms after the last key
+  let composer = byId("composer");
+  let saving = 0;
+
+  const draftOf = (form) => `draft ${byId("sidebar").dataset.member} ${new URL(form.action).pathname}`;
+
+  /** There may be no storage, or no room in it: the page still holds what was typed. */
+  function stored(deed, ...names) {
+    try {
+      return localStorage[deed](...names);
+    } catch {
+      return null;
+    }
+  }
+
+  function keepDraft() {
+    clearTimeout(saving);
+    saving = 0;
+    const text = byId("question").value;
+    if (text.trim()) stored("setItem", draftOf(composer), text);
+    else dropDraft(composer);
+  }
+
+  function dropDraft(form) {
+    clearTimeout(saving);
+    saving = 0;
+    stored("removeItem", draftOf(form));
+  }
+
+  function restoreDraft() {
+    const question = byId("question");
+    const draft = stored("getItem", draftOf(composer));
+    if (draft && question.value.trim() === question.defaultValue.trim()) question.value = draft;
+  }
+
+  document.addEventListener("input", ({ target }) => {
+    if (target.id !== "question") return;
+    clearTimeout(saving);
+    saving = setTimeout(keepDraft, SAVING);
+  });
+
+  for (const name of ["pagehide", "visibilitychange"]) addEventListener(name, () => saving && keepDraft());
+
+  document.addEventListener("htmx:config:request", () => saving && keepDraft(), true);
+
+  document.addEventListener("htmx:finally:request", ({ detail: { ctx } }) => {
+    const isDone = ctx.response?.status < 400 && !ctx.response.raw.redirected;
+    if (ctx.sent !== undefined && isDone) dropDraft(ctx.sourceElement);
+    if (composer !== byId("composer")) {
+      composer = byId("composer");
+      restoreDraft();
+      byId("question").setSelectionRange(-1, -1); // one goes on where the text ends
+    }
+    if (ctx.sent !== undefined && byId("question").value) keepDraft();
+  });
+
+  restoreDraft();
+
+  // Keys
+
+  const hasKeyboard = !matchMedia("(hover: none) and (pointer: coarse)").matches; // on glass, Enter is a new line
+  const isTyping = ({ target }) => target.matches?.("input:not([type=checkbox], [type=file]), textarea, select");
+
+  function keyPressed(event) {
+    const { key, target } = event;
+    const question = byId("question");
+    if (key === "Enter" && !event.shiftKey && hasKeyboard && target === question) return () => send(question);
+    if ((event.ctrlKey || event.metaKey) && event.shiftKey && key.toUpperCase() === "O") return () => document.querySelector("#sidebar .new").click();
+    if (event.ctrlKey || event.metaKey || event.altKey) return null;
+    if (key === "ArrowUp" && target === question && !question.value) return editLast();
+    if (key === "?" && !isTyping(event)) return () => byId("keys").showModal();
+    if (key === "/" && !isTyping(event)) return () => question.focus();
+    if (key === "Escape" && !document.querySelector(":popover-open, dialog[open]")) return leave(target);
+    return null;
+  }
+
+  function send(question) {
+    if (question.value.trim()) question.form.requestSubmit();
+  }
+
+  function editLast() {
+    const edits = document.querySelectorAll("#messages .user .edit");
+    return edits.length ? () => edits[edits.length - 1].click() : null;
+  }
+
+  /** The innermost thing that can be left: settings, an answer being written, an edit. */
+  function leave(target) {
+    const settings = byId("settings");
+    if (settings?.open && settings.contains(target)) {
+      return () => {
+        settings.open = false;
+        settings.firstElementChild.focus();
+      };
+    }
+    const way = byId("live")?.querySelector("button") ?? document.querySelector("#composer .editing a");
+    return way && (() => way.click());
+  }
+
+  document.addEventListener("keydown", (event) => {
+    if (event.isComposing || event.keyCode === 229 || !event.key) return; // half a word of an input method
+    const deed = keyPressed(event);
+    if (!deed) return;
+    event.preventDefault();
+    deed();
+  });
+
+  // What the server reads: how the sidebar was left, so that nothing moves as a page opens, and where days begin
+
+  byId("fold").addEventListener("change", ({ target }) => {
+    document.cookie = `fold=${target.checked ? 1 : ""}; path=/; max-age=31536000; samesite=lax`;
+  });
+
+  // What the drawer covers is out of reach: once it has opened, and until it gives back the focus
+  byId("sidebar").addEventListener("toggle", ({ newState }) => (byId("chat").inert = newState === "open"));
+  byId("sidebar").addEventListener("beforetoggle", ({ newState }) => newState === "closed" && (byId("chat").inert = false));
+
+  const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
+  if (zone) document.cookie = `zone=${zone}; path=/; max-age=31536000; samesite=lax`;
+
+  // A page that is one card opens as a dialog over this one
+
+  async function openDialog(link) {
+    const reply = await fetch(link.href, { headers: { Accept: "text/html" } });
+    const card = new DOMParser().parseFromString(await reply.text(), "text/html").querySelector("main.card");
+    if (!reply.ok || reply.redirected || !card) return location.assign(link.href);
+    const dialog = byId("dialog");
+    dialog.ariaLabel = card.querySelector("h1").textContent;
+    dialog.replaceChildren(...card.childNodes);
+    dialog.showModal();
+  }
+
+  document.addEventListener("click", (event) => {
+    const link = event.target.closest?.("a[data-dialog], [data-opens], #dialog .links a, .editing a");
+    if (!link || event.ctrlKey || event.metaKey || event.shiftKey) return;
+    if (link.matches(".editing a")) return dropDraft(composer); // and the link leads back
+    event.preventDefault();
+    if (link.matches("[data-dialog]")) {
+      document.querySelector(":popover-open")?.hidePopover();
+      openDialog(link).catch(() => location.assign(link.href));
+    } else if (link.dataset.opens) byId(link.dataset.opens).showModal();
+    else link.closest("dialog").close();
+  });
+
+  for (const dialog of document.querySelectorAll("dialog")) {
+    dialog.addEventListener("click", (event) => event.target === dialog && dialog.close()); // beside it
   }
 })();
