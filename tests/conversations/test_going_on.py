@@ -149,7 +149,7 @@ async def test_without_a_true_continuation_it_fails_with_its_text_and_asks_nobod
         assert await ended(generation) == ("failed", "" if lack == "reasoning" else HALF)
     assert (generation.error_code, generation.resumed_from, len(upstream.requests)) == ("cut", None, 1)
     page = (await sync_to_async(browser_of_alice.get)(conversation.get_absolute_url())).content.decode()
-    assert 'class="continue"' in page
+    assert 'class="continue words"' in page
     assert BADGE not in page
 
 
