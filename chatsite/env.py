@@ -11,6 +11,7 @@ import tempfile
 from contextlib import suppress
 from pathlib import Path
 from urllib.parse import SplitResult, urlsplit
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import environ
 from django.core.exceptions import ImproperlyConfigured
@@ -175,6 +176,15 @@ def choice(name: str, *values: str) -> str:
     if given not in values:
         raise ImproperlyConfigured(f"{name} must be {' or '.join(values)}.")
     return given
+
+
+def zone(name: str) -> ZoneInfo:
+    """A time zone like Europe/Berlin; UTC when unset."""
+    given = os.environ.get(name, "") or "UTC"
+    try:
+        return ZoneInfo(given)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise ImproperlyConfigured(f"{name} must be a time zone like Europe/Berlin, not {given!r}.") from None
 
 
 def process() -> str:

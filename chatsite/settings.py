@@ -233,6 +233,7 @@ PROVIDER_CLOCKS = {
 
 # Money --------------------------------------------------------------------------------------------------------------
 CURRENCY = env.choice("CURRENCY", "USD", "CNY")  # in which limits are set and costs are shown; prices may be in another
+TEAM_ZONE = env.zone("TEAM_ZONE")  # at whose midnight days, weeks and months of limits begin
 
 # For those who run it ------------------------------------------------------------------------------------------------
 METRICS_TOKEN = env.token("METRICS_TOKEN")  # shows /metrics to whoever carries it; unset, to nobody

@@ -165,6 +165,8 @@ class Answer:
         """As often as it may be asked. Raises the last ProviderError; after the first word, the only one."""
         request, waited, attempt = candidate.request, 0.0, 1
         while True:
+            if self.generation.output_cap is not None:
+                request = await self._cross.surely(calling.covered, self.generation, candidate, request)
             try:
                 return await self._attempt(candidate, request, brief.said)
             except ProviderError as error:
@@ -291,6 +293,7 @@ def _may_another_do_better(error: ProviderError) -> bool:
     """Whether the provider is at fault, or what its model can take. What all would refuse is asked of nobody else."""
     can_help = (
         calling.RestingError,
+        calling.NoRoomError,
         AccessDeniedError,
         ContextTooLongError,
         ImagesRefusedError,

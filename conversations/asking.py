@@ -6,6 +6,7 @@ Each is one transaction under the conversation's lock, and tells the readers las
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from uuid import UUID
 
 from django.db import IntegrityError, transaction
@@ -21,6 +22,8 @@ from conversations.models import Attachment, Conversation, Generation, Message, 
 from conversations.models.attachment import IMAGE_TOKENS
 from conversations.models.conversation import TITLE_LIMIT
 from conversations.parameters import DEFAULT, Parameters
+from conversations.prompting import AROUND, estimated_prompt
+from usage import holding
 
 EXCERPT_LIMIT = 60  # characters of a question that stand for a title until the model gives one
 
@@ -36,7 +39,10 @@ def start(
     parameters: Parameters = DEFAULT,
     images: Sequence[Attachment] = (),
 ) -> Message:
-    """Ask the first question of a new conversation. A repeated key gives the first one's. Raises KeyReusedError."""
+    """Ask the first question of a new conversation. A repeated key gives the first one's.
+
+    Raises KeyReusedError, SpendingError.
+    """
 
     def post() -> Message:
         conversation = Conversation.objects.create(owner=author, title=_excerpt(text), route=route, seq=1)
@@ -57,7 +63,7 @@ def ask(
     parameters: Parameters = DEFAULT,
     images: Sequence[Attachment] = (),
 ) -> Message:
-    """Post a question at the end of what is shown and queue its answer. Raises KeyReusedError."""
+    """Post a question at the end of what is shown and queue its answer. Raises KeyReusedError, SpendingError."""
 
     def post() -> Message:
         with deed(conversation) as locked:
@@ -76,7 +82,7 @@ def edit(
     parameters: Parameters = DEFAULT,
     images: Sequence[Attachment] = (),
 ) -> Message:
-    """Ask in other words: a sibling of `question`, with an answer of its own. Raises KeyReusedError."""
+    """Ask in other words: a sibling of `question`, with an answer of its own. Raises KeyReusedError, SpendingError."""
 
     def post() -> Message:
         with deed(question.conversation) as locked:
@@ -96,7 +102,7 @@ def _once(
     post: Callable[[], Message],
     is_here: Callable[[Message], bool],
 ) -> Message:
-    """Post, unless this form's key already did, here: then give that question. Raises KeyReusedError."""
+    """Post, unless this form's key already did, here: then give that question. Raises KeyReusedError, SpendingError."""
     if asked := _asked_before(author, text, key, images, is_here):
         return asked
     try:
@@ -167,15 +173,9 @@ def _queue(
     answer = Message.objects.create(
         conversation=conversation, parent=question, role=Role.ASSISTANT, changed_seq=conversation.seq
     )
-    choice = _choice(question, route)
-    Generation.objects.create(
-        conversation=conversation,
-        message=answer,
-        member=member,
-        route=choice.route,
-        routed_because=choice.reason,
-        parameters=parameters.to_store(),
-    )
+    generation = Generation(conversation=conversation, message=answer, member=member)
+    _promise(generation, question, _choice(question, route), parameters)
+    generation.save(force_insert=True)
     conversation.show(answer, elsewhere=elsewhere)
     bus.tell_workers()
     return answer
@@ -185,13 +185,51 @@ def _choice(question: Message, route: Route) -> choosing.Choice:
     """The route itself, or the one that Auto takes for this question."""
     if not route.is_auto:
         return choosing.Choice(route, "")
+    tokens, images = _told(question, choosing.tokens_that_count(route))
+    return choosing.choose(route, question.text, has_image=images > 0, tokens=tokens)
+
+
+def _told(question: Message, most: float) -> tuple[int, int]:
+    """How many tokens were told down to a question, as far as they count, and how many images among it."""
     told, read = [question.pk], [question.text]
     if question.parent_id is not None:
-        told = path.down_to(question, choosing.characters_in(choosing.tokens_that_count(route)))
+        told = path.down_to(question, choosing.characters_in(most))
         read = list(Message.objects.filter(pk__in=told).values_list("text", flat=True))
     images = Attachment.objects.filter(message__in=told).count()  # a later question may be about an earlier image
-    tokens = sum(choosing.estimated_tokens(text) for text in read) + images * IMAGE_TOKENS
-    return choosing.choose(route, question.text, has_image=images > 0, tokens=tokens)
+    tokens = sum(choosing.estimated_tokens(text) + AROUND for text in read)
+    return tokens + images * IMAGE_TOKENS, images
+
+
+def _promise(generation: Generation, question: Message, choice: choosing.Choice, parameters: Parameters) -> None:
+    """Hold what the answer may cost, where a limit counts; then the limit also says by whom, and how long at most.
+
+    Raises SpendingError.
+    """
+    route = choice.route
+
+    def prompt_tokens() -> int:
+        window = max((step.model.context_tokens for step in route.ready_steps), default=0)
+        tokens, _ = _told(question, window)
+        begun = estimated_prompt(route.instructions, generation.message.text + generation.message.reasoning)
+        return min(tokens + begun, window)
+
+    grant = holding.take(
+        generation.pk,
+        generation.member_id,
+        route,
+        prompt_tokens,
+        wanted=parameters.max_tokens,
+        thinks=(parameters.effort or route.effort) != Route.Effort.OFF,
+    )
+    generation.route, generation.routed_because = route, choice.reason
+    generation.output_cap, generation.limit_notes = None, ""
+    if grant:
+        generation.output_cap, generation.limit_notes = grant.output_cap, " ".join(grant.notes)[:500]
+        if grant.route != route:
+            generation.route, generation.routed_because = grant.route, ""
+        if grant.without_thinking:
+            parameters = replace(parameters, effort=Route.Effort.OFF)
+    generation.parameters = parameters.to_store()
 
 
 def _excerpt(text: str) -> str:
@@ -202,7 +240,7 @@ def _excerpt(text: str) -> str:
 def ask_again(answer: Message, member: User, route: Route | None = None) -> Message:
     """Queue another answer beside this one, by its own route or by a given one.
 
-    A second click while one is queued gives that one. Raises NotAnswerableError, and NoRouteError.
+    A second click while one is queued gives that one. Raises NotAnswerableError, NoRouteError, and SpendingError.
     """
     if not answer.is_answer or answer.parent is None:
         raise NotAnswerableError
@@ -218,7 +256,7 @@ def carry_on(answer: Message, member: User) -> Message:
     """Let an answer that was broken off go on from its last word. A second click while it does changes nothing.
 
     Only at the end of what is shown: elsewhere the turns that follow would stand on changed ground.
-    Raises NotAnswerableError, and NoRouteError.
+    Raises NotAnswerableError, NoRouteError, and SpendingError.
     """
     with deed(answer.conversation) as locked:
         answer.refresh_from_db()
@@ -230,10 +268,11 @@ def carry_on(answer: Message, member: User) -> Message:
             return answer
         if generation.is_whole or not (answer.text or answer.reasoning) or locked.leaf_id != answer.pk:
             raise NotAnswerableError
-        if (route := _its_route(answer)) != generation.route:
-            choice = _choice(answer.parent, route)
-            generation.route, generation.routed_because = choice.route, choice.reason
+        choice = choosing.Choice(_its_route(answer), generation.routed_because)
+        if choice.route != generation.route:
+            choice = _choice(answer.parent, choice.route)
         generation.member = member
+        _promise(generation, answer.parent, choice, Parameters.stored(generation.parameters))
         generation.queue_again()
         answer.changed_seq = locked.seq
         answer.save(update_fields=["changed_seq"])

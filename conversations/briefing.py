@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from django.conf import settings
 from django.db import transaction
 from django.db.models import Prefetch, prefetch_related_objects
+from django.utils import timezone
 from django.utils.crypto import salted_hmac
 from django.utils.translation import gettext_noop
 
@@ -24,6 +25,11 @@ UNROUTED = Outcome(
     Generation.State.FAILED,
     "no_route",
     gettext_noop("The chosen model is not set up any more. Choose another and try again."),
+)
+UNPRICED = Outcome(
+    Generation.State.FAILED,
+    "unpriced",
+    gettext_noop("The chosen model has no price, so it can't be used. An administrator can enter one."),
 )
 NOT_RESUMED = Outcome(
     Generation.State.INTERRUPTED,
@@ -76,12 +82,16 @@ def _tell(generation: Generation) -> None:
 
 
 def _brief(generation: Generation, left: float) -> Brief | Outcome:
-    prefetch_related_objects([generation], Prefetch("route__steps", Step.objects.select_related("model__provider")))
+    chains = Step.objects.select_related("model__provider").prefetch_related("model__prices")
+    prefetch_related_objects([generation], Prefetch("route__steps", chains))
     route, question = generation.route, generation.message.parent
     assert question is not None  # an answer always stands below its question
     steps = route.ready_steps if route and route.enabled else []
     if route is None or not steps:
         return UNROUTED
+    now = timezone.now()
+    if not (steps := [step for step in steps if step.model.may_be_charged(now)]):
+        return UNPRICED
     told = Told(question, max(step.model.context_tokens for step in steps))
     chain = tuple(_candidate(generation, step, told, left) for step in steps)
     candidates = tuple(it for it in chain if it.goes_on(it.request)) if generation.is_resumed else chain
@@ -112,7 +122,7 @@ def _request(generation: Generation, step: Step, told: Told) -> ChatRequest:
             sees=model.sees,
         ),
         effort=Effort(asked.effort or step.route.effort),
-        max_tokens=asked.max_tokens or model.output_tokens,
+        max_tokens=min(asked.max_tokens or model.output_tokens, generation.output_cap or model.output_tokens),
         output_limit=model.output_tokens,
         temperature=step.temperature if asked.temperature is None else asked.temperature,
         top_p=asked.top_p,

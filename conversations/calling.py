@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 from uuid import UUID
 
@@ -17,6 +17,7 @@ from conversations import crashing
 from conversations.log import storable
 from conversations.models import Generation
 from conversations.models.attachment import IMAGE_TOKENS
+from conversations.prompting import AROUND
 from providers.client import Gather, OnTurn, stream
 from providers.connections import Clients
 from providers.deltas import Delta, Finished, Reasoning, Started, Text, Usage
@@ -25,7 +26,8 @@ from providers.errors import ProviderError, RefusedError, UnavailableError
 from providers.messages import ChatRequest, Clocks, Endpoint
 from providers.requests import goes_on
 from providers.retrying import FORGIVEN_ONCE
-from usage import spending
+from usage import holding, spending
+from usage.errors import LimitReachedError
 from usage.models import Call
 from usage.tokens import Tokens, count
 
@@ -56,8 +58,6 @@ class Candidate:
         """Whether its answer would truly begin at the last character of what was said before."""
         return goes_on(DIALECTS[self.endpoint.dialect], request)
 
-
-AROUND = 4  # tokens of a message beside its words
 
 # Columns of usage.Reply, and of Generation.
 UNKNOWN: dict[str, Any] = {
@@ -121,8 +121,25 @@ class RestingError(UnavailableError):
     sentence = gettext_noop("The provider has failed several times, so we leave it alone for a moment. Try again soon.")
 
 
+class NoRoomError(UnavailableError):
+    """A limit of its member's has no room for it any more. Nobody is asked, and nobody is to blame."""
+
+    code = "limit_reached"
+    retryable = False
+
+
 class TakenError(Exception):
     """The answer is not this worker's any more: it was taken for dead."""
+
+
+def covered(generation: Generation, candidate: Candidate, request: ChatRequest) -> ChatRequest:
+    """The request with as many tokens as its Hold is enough for, now and with this model. Raises NoRoomError."""
+    wanted = request.max_tokens or candidate.model.output_tokens
+    try:
+        cap = holding.cover(generation.pk, generation.member_id, candidate.model, candidate.prompt_tokens, wanted)
+    except LimitReachedError as error:
+        raise NoRoomError(error.sentence) from None
+    return replace(request, max_tokens=cap)
 
 
 def open_call(generation: Generation, key: UUID, purpose: str, candidate: Candidate) -> OpenCall:

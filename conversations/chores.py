@@ -8,9 +8,12 @@ from django.db import connection
 from django.db.models.functions import Now
 
 from conversations.models import Conversation, Generation, Pulse
+from usage import holding
+from usage.models import Hold
 
 BATCH = 2000  # rows a statement, so that it never holds anybody up
 KEEP = timedelta(minutes=1)  # a reader may still be catching up from the log of an answer that just ended
+KEEP_HOLDS = timedelta(minutes=10)  # of a title that is being asked for
 KEEP_PULSES = timedelta(days=1)  # of workers that died: an administrator may want to know which
 
 
@@ -22,6 +25,13 @@ def sweep() -> None:
     gone = Conversation.objects.filter(deleted_at__lt=Now() - KEEP).exclude(pk__in=live)[:20]
     Conversation.objects.filter(pk__in=list(gone.values_list("pk", flat=True))).delete()
     Pulse.objects.filter(seen_at__lt=Now() - KEEP_PULSES).delete()
+
+
+def free_holds() -> int:
+    """Free what is held for answers that are gone with their member, and for titles that were never asked for."""
+    live = Generation.objects.live().values("pk")
+    orphans = Hold.objects.filter(created_at__lt=Now() - KEEP_HOLDS).exclude(pk__in=live).values_list("pk", flat=True)
+    return sum(map(holding.free, orphans[:BATCH]))
 
 
 def _sweep_chunks() -> int:

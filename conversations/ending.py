@@ -15,7 +15,7 @@ from django.utils.translation import gettext_noop
 
 from conversations import bus, crashing, events, metrics, seams
 from conversations.models import Conversation, Generation, Message
-from usage import spending
+from usage import holding, spending
 
 State = Generation.State
 
@@ -102,6 +102,8 @@ def _hand_on(generation: Generation, message: Message, outcome: Outcome) -> bool
 
 
 def _close(generation: Generation, outcome: Outcome) -> None:
+    if generation.output_cap is not None:
+        holding.free(generation.pk)
     is_stop = outcome.may_go_on and generation.stop_requested  # a member's word, whatever broke meanwhile
     generation.state = State.STOPPED if is_stop else outcome.state
     generation.error_code = "" if is_stop else outcome.error_code

@@ -21,6 +21,8 @@ from providers.connections import Clients
 from providers.deltas import Text
 from providers.errors import ProviderError
 from providers.messages import ChatMessage, ChatRequest, Effort
+from usage import holding
+from usage.errors import LimitReachedError
 from usage.models import Call
 
 logger = logging.getLogger(__name__)
@@ -46,11 +48,23 @@ async def name(generation: Generation, candidate: Candidate, cross: Crossing, cl
             starts_thinking=candidate.request.starts_thinking,
         )
         async with asyncio.timeout(SECONDS):
-            call = await cross(calling.open_call, generation, uuid4(), Call.Purpose.TITLE, candidate)
-            title = await _answer(replace(candidate, request=request), call, cross, clients)
+            call = await cross(_open, generation, replace(candidate, request=request))
+            title = await _answer(call.candidate, call, cross, clients)
         await cross(give_title, generation.conversation_id, title)
-    except (ProviderError, TimeoutError, DatabaseError) as error:
+    except (ProviderError, LimitReachedError, TimeoutError, DatabaseError) as error:
         logger.info("no title for conversation %s: %s", generation.conversation_id, type(error).__name__)
+
+
+def _open(generation: Generation, candidate: Candidate) -> calling.OpenCall:
+    """Its Hold first, where limits count for this member. It is freed with its charge. Raises LimitReachedError."""
+    key = uuid4()
+    if generation.output_cap is not None:
+        holding.take_for(key, generation.member_id, candidate.model, candidate.prompt_tokens, TOKENS)
+    try:
+        return calling.open_call(generation, key, Call.Purpose.TITLE, candidate)
+    except ProviderError:
+        holding.free(key)
+        raise
 
 
 async def _answer(candidate: Candidate, call: calling.OpenCall, cross: Crossing, clients: Clients) -> str:

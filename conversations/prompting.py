@@ -19,10 +19,16 @@ SYSTEM = (
     "You are a helpful assistant in a team's chat. Answer in the language of the question, in Markdown. "
     "Write formulas in LaTeX between dollar signs."
 )
+AROUND = 4  # tokens of a message beside its words
 NAMING = (
     "Give this conversation a title of at most six words, in its own language. Answer with the title alone: "
     "no quotes, no full stop."
 )
+
+
+def estimated_prompt(instructions: str, begun: str = "") -> int:
+    """Tokens that a model reads beside what was told: the system's words, and those that it goes on from."""
+    return estimated_tokens(f"{SYSTEM}\n\n{instructions}") + estimated_tokens(begun) + 2 * AROUND
 
 
 class Told:

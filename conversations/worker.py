@@ -170,6 +170,8 @@ class Worker:
     async def _charge(self) -> None:
         if charged := await self._cross(spending.charge_forgotten):
             logger.warning("charged %d calls that nobody told of", charged)
+        if freed := await self._cross(chores.free_holds):
+            logger.warning("freed %d holds of answers that are no more", freed)
 
     async def _finish(self) -> None:
         """Let running answers end by themselves for a while, then hand on the rest at once, not after their lease."""

@@ -9,7 +9,8 @@ from django.db.models import Model
 from django.http import HttpRequest
 
 from accounts.long_lists import Before, LongListAdmin, Seen
-from usage.models import Call, Charge
+from usage.forms import LimitForm
+from usage.models import Call, Charge, Limit
 
 
 class Accounts[Row: Model](LongListAdmin[Row]):
@@ -63,4 +64,19 @@ class ChargeAdmin(Accounts[Charge]):
         ("provider", Seen),
         ("model", Seen),
         ("member_label", Seen),
+    )
+
+
+@admin.register(Limit)
+class LimitAdmin(admin.ModelAdmin[Limit]):
+    form = LimitForm
+    list_display = ("__str__", "member", "group", "shared", "soft_percent", "step")
+    list_filter = ("unit", "window", "shared", "group")
+    list_select_related = ("member", "group")
+    autocomplete_fields = ("member",)
+    ordering = ("unit", "window", "member", "group")
+    fieldsets = (
+        ("For whom", {"fields": ("member", "group", "shared")}),
+        (None, {"fields": ("unit", "amount", "window")}),
+        ("Before the end", {"fields": ("soft_percent", "step", "step_percent", "step_route")}),
     )

@@ -27,7 +27,7 @@ from bench.seeding.texts import texts
 from catalog import defaults
 from catalog.models import Rate, Route
 from conversations.models import Attachment, Conversation, Generation, Message
-from usage.models import Call, Charge, Reply
+from usage.models import Call, Charge, Limit, Reply
 
 BATCH = 2_000  # conversations that go on at the same time, their rows among each other in the tables
 TEXTS = 3_000
@@ -62,6 +62,7 @@ def fill(size: Size, say: Say = print) -> None:
     defaults.ensure()
     Rate.objects.create(currency="CNY", into="USD", rate="0.14", valid_from=timezone.now() - timedelta(days=800))
     members(size)
+    Limit.objects.create(amount=1_000)
     sessions()
     plan(size)
     for first in range(1, size.conversations + 1, BATCH):

@@ -87,6 +87,13 @@ class Generation(models.Model):
     # How it was asked for: a Parameters, and why Auto chose this route.
     parameters = models.JSONField(default=dict, blank=True)
     routed_because = models.CharField(max_length=60, blank=True)
+    # What a limit made of it. Defaults in the database: workers of the version before this may still run.
+    output_cap = models.PositiveIntegerField(
+        null=True,
+        blank=True,
+        help_text="tokens that its Hold is enough for; without one no limit counts",
+    )
+    limit_notes = models.CharField(max_length=500, blank=True, default="", db_default="")
 
     # Who writes it. An append names the epoch; a writer of an older one is refused.
     epoch = models.PositiveIntegerField(default=0)
@@ -173,7 +180,7 @@ class Generation(models.Model):
         """Let a worker go on with it, because a member said so. Saves."""
         self.started_at = self.resumed_from = None
         self.deaths = 0
-        self._queue("route", "routed_because", "member")
+        self._queue("route", "routed_because", "member", "parameters", "output_cap", "limit_notes")
 
     def hand_on(self, *changed: str) -> None:
         """Let the next worker go on with it, under another epoch: whoever still writes is refused. Saves."""

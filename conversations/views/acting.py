@@ -17,6 +17,7 @@ from conversations.errors import NotAnswerableError, StillWrittenError
 from conversations.forms import TitleForm
 from conversations.models import Conversation, path
 from conversations.views.replying import MemberRequest, conversation_of, done, is_htmx, member_only, message_of
+from usage.errors import SpendingError
 
 if TYPE_CHECKING:
     from django_stubs_ext import StrOrPromise
@@ -40,7 +41,7 @@ def again(request: MemberRequest, conversation_id: UUID, message_id: UUID) -> Ht
     name = request.POST.get("route", "")
     try:
         asking.ask_again(answer, request.user, Route.objects.named(name) if name else None)
-    except (NotAnswerableError, NoRouteError) as error:
+    except (NotAnswerableError, NoRouteError, SpendingError) as error:
         return _impossible(request, answer.conversation, error.sentence)
     return done(request, answer.conversation)
 
@@ -53,7 +54,7 @@ def carry_on(request: MemberRequest, conversation_id: UUID, message_id: UUID) ->
         asking.carry_on(answer, request.user)
     except NotAnswerableError:
         return _impossible(request, answer.conversation, NOT_TO_BE_CONTINUED)
-    except NoRouteError as error:
+    except (NoRouteError, SpendingError) as error:
         return _impossible(request, answer.conversation, error.sentence)
     return done(request, answer.conversation)
 

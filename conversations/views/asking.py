@@ -20,6 +20,7 @@ from conversations.models import Attachment, Conversation, Message
 from conversations.models.message import find_images
 from conversations.views.reading import chat, page
 from conversations.views.replying import MemberRequest, conversation_of, is_htmx, member_only, message_of
+from usage.errors import SpendingError
 
 type Deed = Callable[..., Message]  # what is left to give: text, key, route; parameters and images by name
 
@@ -68,7 +69,7 @@ def _posted(
     except KeyReusedError as error:
         form.add_error(None, error.sentence)
         return _refused(request, conversation, form, editing, status=409)
-    except (NoRouteError, UnfitImageError) as error:
+    except (NoRouteError, UnfitImageError, SpendingError) as error:
         form.add_error(None, error.sentence)
         return _refused(request, conversation, form, editing, status=422)
     return _asked(request, conversation, question, form.routes, was_editing=editing is not None)

@@ -23,7 +23,7 @@ from conversations import asking
 from conversations.attachments import prepare
 from conversations.models import Generation, Message
 from tests.images import upload
-from usage.models import Call
+from usage.models import Call, Limit
 from usage.spending import close_call
 from usage.tokens import Tokens
 
@@ -130,6 +130,7 @@ def build_world() -> World:
         "admin/catalog/rate": str(Rate.objects.create(currency="CNY", into="USD", rate=1, valid_from=now).pk),
         "admin/usage/call": str(call.pk),
         "admin/usage/charge": str(charge.pk),
+        "admin/usage/limit": str(Limit.objects.create(amount=1000).pk),
         "admin/conversations/generation": str(generation.pk),
     }
     return World(people, sessions, question, parameters, objects)

@@ -103,6 +103,12 @@ TABLE = """
 /admin/usage/charge/<path:object_id>/delete/                         in  in  in  in  403 403  in  in  in  in  403 403
 /admin/usage/charge/<path:object_id>/change/                         in  in  in  in  403 200  in  in  in  in  403 403
 /admin/usage/charge/<path:object_id>/                                in  in  in  in  302 302  in  in  in  in  302 302
+/admin/usage/limit/                                                  in  in  in  in  403 200  in  in  in  in  403 200
+/admin/usage/limit/add/                                              in  in  in  in  403 200  in  in  in  in  403 200
+/admin/usage/limit/<path:object_id>/history/                         in  in  in  in  403 200  in  in  in  in  403 200
+/admin/usage/limit/<path:object_id>/delete/                          in  in  in  in  403 200  in  in  in  in  403 302
+/admin/usage/limit/<path:object_id>/change/                          in  in  in  in  403 200  in  in  in  in  403 200
+/admin/usage/limit/<path:object_id>/                                 in  in  in  in  302 302  in  in  in  in  302 302
 /admin/conversations/generation/                                     in  in  in  in  403 200  in  in  in  in  403 200
 /admin/conversations/generation/add/                                 in  in  in  in  403 403  in  in  in  in  403 403
 /admin/conversations/generation/<path:object_id>/history/            in  in  in  in  403 200  in  in  in  in  403 200

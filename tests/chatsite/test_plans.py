@@ -61,6 +61,11 @@ SMALL = {  # a few rows for each member, administrator or process, at most
     "django_admin_log",  # what administrators change
     "django_content_type",
     "django_migrations",
+    "usage_balance",  # a month, or a day, of a limit
+    "usage_hold",  # of answers that are under way
+    "usage_limit",
+    "usage_raise",
+    "usage_raiserequest",
 }
 
 

@@ -185,7 +185,9 @@ async def test_another_model_of_the_chain_goes_on_where_the_first_fails(
     """It has no prefix continuation, so its seam is looked at."""
     with Upstream() as other:
         provider = await Provider.objects.acreate(name="spare", dialect="openai", base_url=other.base_url)
-        model = await LanguageModel.objects.acreate(provider=provider, name="spare-model", context_tokens=50_000)
+        model = await LanguageModel.objects.acreate(
+            provider=provider, name="spare-model", context_tokens=50_000, unpriced_allowed=True
+        )
         await Step.objects.acreate(route=route, position=2, model=model)
         upstream.play(broken_off(*HALF), Script.error(402, "Insufficient Balance"))
         other.play(Script.text("upon a time", *REST))

@@ -98,7 +98,9 @@ def route_of(name: str, upstream: Upstream) -> Route:
     provider = Provider.objects.create(
         name=slugify(name), dialect="deepseek", base_url=upstream.base_url, key_setting="DEEPSEEK_API_KEY"
     )
-    model = LanguageModel.objects.create(provider=provider, name="deepseek-flash", thinks=True, continues=False)
+    model = LanguageModel.objects.create(
+        provider=provider, name="deepseek-flash", thinks=True, continues=False, unpriced_allowed=True
+    )
     return Route.objects.through(model, name=slugify(name), label=name)
 
 

@@ -33,7 +33,9 @@ def second() -> Iterator[Upstream]:
 def chain(route: Route, second: Upstream) -> Route:
     """Two models, at two providers."""
     provider = Provider.objects.create(name="spare", dialect="openai", base_url=second.base_url)
-    spare = LanguageModel.objects.create(provider=provider, name="spare-model", context_tokens=50_000, thinks=False)
+    spare = LanguageModel.objects.create(
+        provider=provider, name="spare-model", context_tokens=50_000, thinks=False, unpriced_allowed=True
+    )
     Step.objects.create(route=route, position=2, model=spare, temperature=0.3)
     return route
 

@@ -151,7 +151,9 @@ def test_auto_takes_how_much_to_think_and_leaves_the_rest_to_what_it_chooses(rou
 
 
 def test_the_length_may_be_that_of_the_chosen_model_and_not_of_another(model: LanguageModel) -> None:
-    small = LanguageModel.objects.create(provider=model.provider, name="small", output_tokens=100)
+    small = LanguageModel.objects.create(
+        provider=model.provider, name="small", output_tokens=100, unpriced_allowed=True
+    )
     Route.objects.through(small, name="small", label="Small", position=99)
     assert asked(max_tokens="4096").max_tokens == 4096
     assert not typed(max_tokens="4096", route="small").is_valid()

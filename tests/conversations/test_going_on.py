@@ -178,7 +178,9 @@ async def test_only_those_of_the_chain_who_truly_go_on_are_asked(
     """The first of it wrote the beginning and cannot; the page names the second, who did."""
     with Upstream() as first:
         provider = await Provider.objects.acreate(name="plain", dialect="openai", base_url=first.base_url)
-        model = await LanguageModel.objects.acreate(provider=provider, name="plain-model", context_tokens=50_000)
+        model = await LanguageModel.objects.acreate(
+            provider=provider, name="plain-model", context_tokens=50_000, unpriced_allowed=True
+        )
         await Step.objects.acreate(route=route, position=0, model=model)
         first.play(BROKEN)
         upstream.play(Script.text(REST))

@@ -75,7 +75,9 @@ def route(transactional_db: None, upstream: Upstream) -> Route:
         key_setting="DEEPSEEK_API_KEY",
         concurrency=500,
     )
-    model = LanguageModel.objects.create(provider=provider, name="deepseek-flash", context_tokens=100_000, thinks=True)
+    model = LanguageModel.objects.create(
+        provider=provider, name="deepseek-flash", context_tokens=100_000, thinks=True, unpriced_allowed=True
+    )
     return Route.objects.through(model, name="quick", label="Quick")
 
 

@@ -157,7 +157,9 @@ def test_without_script_an_answer_goes_on(visit: Visit, alice: User, route: Rout
 def test_the_badge_says_which_model_answered_when_the_first_could_not(
     visit: Visit, alice: User, route: Route, upstream: Upstream
 ) -> None:
-    second = LanguageModel.objects.create(provider=route.steps.get().model.provider, name="deepseek-v4-pro")
+    second = LanguageModel.objects.create(
+        provider=route.steps.get().model.provider, name="deepseek-v4-pro", unpriced_allowed=True
+    )
     route.steps.create(position=2, model=second)
     route.steps.filter(position=1).update(attempts=1)
 

@@ -14,13 +14,16 @@ from catalog.models import LanguageModel, Price, Provider
 from usage.models import Call
 from usage.spending import open_call
 
+ADDRESS = "https://api.example.com/v1"
 BEGIN = datetime(2026, 1, 1, tzinfo=UTC)
 HIT, MISS, OUTPUT = Decimal("0.003"), Decimal("0.15"), Decimal("0.60")
 
 
 @pytest.fixture
 def unpriced(transactional_db: None) -> LanguageModel:
-    return LanguageModel.objects.create(provider=Provider.objects.create(name="deepseek"), name="deepseek-flash")
+    return LanguageModel.objects.create(
+        provider=Provider.objects.create(name="deepseek", base_url=ADDRESS), name="deepseek-flash"
+    )
 
 
 @pytest.fixture

@@ -1,6 +1,8 @@
-"""What was sent, what came of it, what it cost."""
+"""What was sent, what came of it, what it cost; what people may spend, and what of it is promised."""
 
+from usage.models.balance import Balance, Hold
 from usage.models.call import Call, Reply
 from usage.models.charge import Charge
+from usage.models.limit import Limit, Raise, RaiseRequest, Unit
 
-__all__ = ["Call", "Charge", "Reply"]
+__all__ = ["Balance", "Call", "Charge", "Hold", "Limit", "Raise", "RaiseRequest", "Reply", "Unit"]

@@ -30,6 +30,9 @@ class Totals(TypedDict):
 
 
 class ChargeQuerySet(models.QuerySet["Charge"]):
+    def everything(self) -> ChargeQuerySet:
+        return self.filter()
+
     def of_member(self, member_id: UUID) -> ChargeQuerySet:
         return self.filter(member_id=member_id)
 

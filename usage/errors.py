@@ -1,0 +1,32 @@
+"""What can go wrong with spending, in words for whoever asked.
+
+SpendingError
+├── UnpricedError          nobody said what the model costs
+└── LimitReachedError      there is no room for an answer worth having
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+
+class SpendingError(Exception):
+    code = "spending"
+
+    def __init__(self, sentence: str) -> None:
+        self.sentence = sentence
+        super().__init__(sentence)
+
+
+class UnpricedError(SpendingError):
+    code = "unpriced"
+
+
+class LimitReachedError(SpendingError):
+    """Which kind of limit: a raise of it may be asked for. `resets_at`: None while it is held by answers under way."""
+
+    code = "limit_reached"
+
+    def __init__(self, sentence: str, unit: str, window: str, resets_at: datetime | None) -> None:
+        super().__init__(sentence)
+        self.unit, self.window, self.resets_at = unit, window, resets_at

@@ -1,0 +1,47 @@
+"""`manage.py ledger`: does it add up, what would it have cost at today's prices, and what nobody has charged yet."""
+
+from datetime import datetime
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from usage import checking, spending
+
+
+class Command(BaseCommand):
+    help = "Looks after the ledger. Nothing that stands in it is ever changed."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        deeds = parser.add_subparsers(dest="deed", required=True)
+        deeds.add_parser("check", help="prove that the balances kept are the sums of the ledger; fails if they are not")
+        rerate = deeds.add_parser("rerate", help="what these days would have cost by the prices entered now")
+        rerate.add_argument("begin", type=self._day, help="the first day, like 2026-11-01, in the team's time zone")
+        rerate.add_argument("end", type=self._day, help="the day after the last")
+        deeds.add_parser("charge", help="charge what was answered before there were charges, at the prices of then")
+
+    @staticmethod
+    def _day(said: str) -> datetime:
+        return datetime.fromisoformat(said).replace(tzinfo=settings.TEAM_ZONE)
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        match options["deed"]:
+            case "check":
+                self._check()
+            case "rerate":
+                self._rerate(options["begin"], options["end"])
+            case _:
+                self.stdout.write(f"Charged {spending.charge_history()} calls.")
+
+    def _check(self) -> None:
+        if complaints := checking.complaints():
+            raise CommandError("\n".join(complaints))
+        self.stdout.write("All balances are the sums of the ledger, and every call that has ended is charged once.")
+
+    def _rerate(self, begin: datetime, end: datetime) -> None:
+        for it in checking.rerated(begin, end):
+            unpriced = f", {it.unpriced} without a price" if it.unpriced else ""
+            self.stdout.write(
+                f"{it.model}: {it.charges} charges{unpriced}, {it.was:.6f} {settings.CURRENCY} as charged, "
+                f"{it.would_be:.6f} at the prices of now"
+            )

@@ -1,0 +1,94 @@
+"""Balance: what was spent and is promised in one window. Hold: what one answer may still cost."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import datetime
+from decimal import Decimal
+from typing import ClassVar
+from uuid import UUID
+
+from django.contrib.postgres.fields import ArrayField
+from django.db import models
+from django.db.models import Q
+from django.db.models.functions import Now
+
+from usage.models.limit import Unit
+
+
+class BalanceQuerySet(models.QuerySet["Balance"]):
+    def at(self, moment: datetime) -> BalanceQuerySet:
+        return self.filter(starts_at__lte=moment, ends_at__gt=moment)
+
+    def of_member(self, member_id: UUID) -> BalanceQuerySet:
+        return self.filter(subject=f"member:{member_id}")
+
+
+class Balance(models.Model):
+    """Kept for those windows alone that a limit is counted in, from the first question on that the limit is asked for.
+
+    subject: “member:<id>”, “group:<id>” or “team”. A calendar window has a row for each of its periods, and in it the
+    sum of the ledger: a trigger adds every Charge to it. A rolling window has one row, with nothing but what is
+    promised: what was spent in the last hour is a sum of the ledger as of now.
+    """
+
+    subject = models.CharField(max_length=50)
+    window = models.CharField(max_length=12)
+    starts_at = models.DateTimeField()
+    ends_at = models.DateTimeField()
+    is_rolling = models.BooleanField(default=False)
+    cost = models.DecimalField(max_digits=20, decimal_places=12, default=Decimal(0))
+    tokens = models.BigIntegerField(default=0)
+    requests = models.BigIntegerField(default=0)
+    held_cost = models.DecimalField(max_digits=20, decimal_places=12, default=Decimal(0))
+    held_tokens = models.BigIntegerField(default=0)
+    held_requests = models.BigIntegerField(default=0)
+
+    objects: ClassVar[BalanceQuerySet] = BalanceQuerySet.as_manager()  # type: ignore[assignment]  # a Manager, to the stubs
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["subject", "window", "starts_at"], name="one_balance_of_a_window"),
+            models.CheckConstraint(
+                condition=Q(held_cost__gte=0, held_tokens__gte=0, held_requests__gte=0),
+                name="no_hold_is_freed_twice",
+            ),
+        ]
+        indexes = [models.Index(fields=["subject", "ends_at"], name="balances_of_a_subject")]
+
+    def __str__(self) -> str:
+        return f"{self.subject}, {self.window}"
+
+    def spent(self, unit: str) -> Decimal:
+        sums = (self.cost, Decimal(self.tokens), Decimal(self.requests))
+        return dict(zip(Unit, sums, strict=True))[Unit(unit)]
+
+    def held(self, unit: str) -> Decimal:
+        sums = (self.held_cost, Decimal(self.held_tokens), Decimal(self.held_requests))
+        return dict(zip(Unit, sums, strict=True))[Unit(unit)]
+
+
+class Hold(models.Model):
+    """What an answer, or a title, may still cost. It is counted in each of its balances until it is charged or freed.
+
+    Its id is that of the generation; of a title, that of its call.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    member_id = models.UUIDField()
+    balances = ArrayField(models.BigIntegerField())
+    cost = models.DecimalField(max_digits=20, decimal_places=12)
+    tokens = models.BigIntegerField()
+    requests = models.BigIntegerField()
+    created_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(cost__gte=0, tokens__gte=0, requests__gte=0), name="a_hold_is_not_negative"
+            )
+        ]
+        indexes = [models.Index(fields=["created_at"], name="holds_by_time")]
+
+    def __str__(self) -> str:
+        return f"{self.cost.normalize():f}, {self.tokens} tokens"
