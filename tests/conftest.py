@@ -39,8 +39,11 @@ THROW_AWAY = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "
 
 
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int | None:
-    """One with a server that is not ours: tests take all its connections, and cut those of others. Else xdist's own."""
-    return 1 if "DATABASE_URL" in os.environ else None
+    """One more than there are cores: tests wait now and then for programs that they have started.
+
+    Only one with a server that is not ours: they take all its connections, and cut those of others.
+    """
+    return 1 if "DATABASE_URL" in os.environ else (os.cpu_count() or 1) + 1
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
