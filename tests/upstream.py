@@ -764,9 +764,8 @@ class Player:
     async def _send_tokens(self, step: Tokens) -> None:
         begin = time.monotonic()
         for index, event in enumerate(step.events()):
-            late = begin + index / step.per_second - time.monotonic() if step.per_second else 0
-            if late > 0:
-                await asyncio.sleep(late)
+            early = begin + index / step.per_second - time.monotonic() if step.per_second else 0
+            await asyncio.sleep(max(early, 0))  # behind its pace too, or it would not notice who hangs up
             await self._send_event(event)
 
     async def _end(self) -> None:

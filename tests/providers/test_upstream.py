@@ -227,3 +227,15 @@ def test_it_goes_home_while_answers_are_running() -> None:
         response = urllib.request.urlopen(request)
     assert response.status == 200
     response.close()
+
+
+def test_one_that_is_behind_its_pace_still_notices_who_hangs_up(upstream: Upstream) -> None:
+    upstream.play(Script().role().tokens(["word "] * 200_000, 1e9).finish().done())
+    body = json.dumps({"model": "m", "stream": True, "messages": [{"role": "user", "content": "Hi"}]}).encode()
+    port = int(upstream.base_url.rpartition(":")[2].partition("/")[0])
+    with socket.create_connection(("127.0.0.1", port)) as client:
+        client.sendall(b"POST /chat/completions HTTP/1.1\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
+        client.recv(100)
+    request = upstream.requests[0]
+    request.wait_closed()
+    assert request.events_sent < 200_000
