@@ -30,7 +30,7 @@ from tests.page import Page, parsed
 
 EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "200"))
 # Each round begins anew: Hypothesis remembers all that it has tried, and a round is soon over, or else it hangs.
-ROUND = 2_000
+ROUND = 500
 ROUNDS = range(-(-EXAMPLES // ROUND))
 EACH = min(EXAMPLES, ROUND)
 TEXT, REASONING = Chunk.Kind.TEXT, Chunk.Kind.REASONING
