@@ -20,7 +20,7 @@ from conversations.log import Log
 from conversations.models import Generation, Pulse
 from conversations.tracing import trace
 from providers.connections import Clients
-from usage import spending
+from usage import reconciling, spending
 
 logger = logging.getLogger(__name__)
 
@@ -28,6 +28,7 @@ CAPACITY = 400  # answers at once
 POLL_SECONDS = 1.0  # behind the bus: a lost hint costs a second
 SWEEP_SECONDS = 5.0
 CHARGE_SECONDS = 60.0
+BALANCE_SECONDS = 60.0  # between two looks at which providers are to be asked for theirs
 THREADS = 4  # into the database; the flush, the heartbeat and a beginning or ending beside them
 
 
@@ -60,6 +61,7 @@ class Worker:
             asyncio.create_task(self._often(settings.REAPER_SECONDS, self._reap)),
             asyncio.create_task(self._often(SWEEP_SECONDS, self._sweep)),
             asyncio.create_task(self._often(CHARGE_SECONDS, self._charge)),
+            asyncio.create_task(self._often(BALANCE_SECONDS, self._reconcile)),
         ]
         for loop in loops:
             loop.add_done_callback(_must_go_on)
@@ -172,6 +174,11 @@ class Worker:
             logger.warning("charged %d calls that nobody told of", charged)
         if freed := await self._cross(chores.free_holds):
             logger.warning("freed %d holds of answers that are no more", freed)
+
+    async def _reconcile(self) -> None:
+        for provider in await self._cross(reconciling.due):
+            if balances := await reconciling.read(provider, self._clients):
+                await self._cross(reconciling.keep, provider, balances)
 
     async def _finish(self) -> None:
         """Let running answers end by themselves for a while, then hand on the rest at once, not after their lease."""

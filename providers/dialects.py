@@ -54,6 +54,7 @@ class Dialect:
     strict_path, fill_path: where to post strict tools and a FillRequest. continuation, fill_path: None and "" where the
     server has no such thing.
     beta: the version under which an address offers what is not final yet.
+    balance_path: where to ask what is left of the money.
     """
 
     label: str
@@ -74,6 +75,7 @@ class Dialect:
     strict_path: str = CHAT
     fill_path: str = ""
     beta: str = ""
+    balance_path: str = ""
 
     def has(self, feature: Feature, *, thinking: bool) -> bool:
         return feature not in self.lacks and not (thinking and feature in self.lacks_while_thinking)
@@ -95,7 +97,7 @@ class Dialect:
     def url(self, base_url: str, path: str) -> str:
         """Where a path is, below an address that may end in a version of its own: /v1, or our beta."""
         root = base_url.rstrip("/").removesuffix(self.beta)
-        if self.beta and path.startswith(f"{self.beta}/"):
+        if (self.beta and path.startswith(f"{self.beta}/")) or path == self.balance_path:
             root = root.removesuffix("/v1")
         return root + path
 
@@ -136,6 +138,7 @@ DIALECTS: Mapping[str, Dialect] = {
         strict_path="/beta/chat/completions",
         fill_path="/beta/completions",
         beta="/beta",
+        balance_path="/user/balance",
     ),
     # Models that do not reason refuse `reasoning_effort`; those that do refuse to be sampled otherwise, and to be
     # stopped. `user` is old, and known to everyone who imitates OpenAI.

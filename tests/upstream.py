@@ -451,6 +451,7 @@ class Upstream:
         self._arrived = threading.Condition()
         self._requests: list[Recorded] = []
         self._listings: list[Recorded] = []
+        self._balance = Script.reply(404)
         self._offered = _listed("deepseek-flash", "deepseek-v4-pro")
         self._loop = asyncio.new_event_loop()
         self._connections: set[Connection] = set()
@@ -493,6 +494,14 @@ class Upstream:
     def offer(self, *models: str, script: Script | None = None) -> None:
         """What GET /models lists from now on, or how it fails to."""
         self._offered = script or _listed(*models)
+
+    def owe(self, *balances: tuple[str, str], is_available: bool = True, script: Script | None = None) -> None:
+        """What GET /user/balance tells from now on, by currency, or how it fails to."""
+        rows = [
+            {"currency": it, "total_balance": total, "granted_balance": "0.00", "topped_up_balance": total}
+            for it, total in balances
+        ]
+        self._balance = script or _json_reply({"is_available": is_available, "balance_infos": rows})
 
     @property
     def listings(self) -> list[Recorded]:
@@ -539,6 +548,8 @@ class Upstream:
         if request.path == "/forget":
             self.forget()
             return _json_reply({})
+        if request.path.endswith("/user/balance"):
+            return self._balance
         if request.path.endswith("/models"):
             with self._arrived:
                 self._listings.append(request)

@@ -66,6 +66,7 @@ SMALL = {  # a few rows for each member, administrator or process, at most
     "usage_limit",
     "usage_raise",
     "usage_raiserequest",
+    "usage_reading",  # every quarter of an hour one
 }
 
 

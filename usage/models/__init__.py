@@ -4,5 +4,6 @@ from usage.models.balance import Balance, Hold
 from usage.models.call import Call, Reply
 from usage.models.charge import Charge
 from usage.models.limit import Limit, Raise, RaiseRequest, Unit
+from usage.models.reading import Reading
 
-__all__ = ["Balance", "Call", "Charge", "Hold", "Limit", "Raise", "RaiseRequest", "Reply", "Unit"]
+__all__ = ["Balance", "Call", "Charge", "Hold", "Limit", "Raise", "RaiseRequest", "Reading", "Reply", "Unit"]

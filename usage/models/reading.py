@@ -1,0 +1,38 @@
+"""A reading: what a provider said was left of our money."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+from django.db import models
+from django.db.models.functions import Now
+
+from catalog.models import Provider
+
+
+class ReadingQuerySet(models.QuerySet["Reading"]):
+    def of(self, provider: Provider) -> ReadingQuerySet:
+        return self.filter(provider=provider.name)
+
+
+class Reading(models.Model):
+    """One currency of one account, at one moment. By name: it outlives the provider's row, as a Charge does."""
+
+    provider = models.CharField(max_length=40)
+    currency = models.CharField(max_length=3)
+    total = models.DecimalField(max_digits=20, decimal_places=6)
+    granted = models.DecimalField(max_digits=20, decimal_places=6)
+    topped_up = models.DecimalField(max_digits=20, decimal_places=6)
+    is_available = models.BooleanField()
+    taken_at = models.DateTimeField(db_default=Now())
+
+    objects: ClassVar[ReadingQuerySet] = ReadingQuerySet.as_manager()  # type: ignore[assignment]  # a Manager, to the stubs
+
+    if TYPE_CHECKING:
+        pk: int
+
+    class Meta:
+        indexes = [models.Index(fields=["provider", "currency", "taken_at"], name="readings_of_an_account")]
+
+    def __str__(self) -> str:
+        return f"{self.total.normalize():f} {self.currency}"
