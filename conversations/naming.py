@@ -48,11 +48,22 @@ async def name(generation: Generation, candidate: Candidate, cross: Crossing, cl
             starts_thinking=candidate.request.starts_thinking,
         )
         async with asyncio.timeout(SECONDS):
-            call = await cross(_open, generation, replace(candidate, request=request))
+            call = await _opened(generation, replace(candidate, request=request), cross)
             title = await _answer(call.candidate, call, cross, clients)
         await cross(give_title, generation.conversation_id, title)
     except (ProviderError, LimitReachedError, TimeoutError, DatabaseError) as error:
         logger.info("no title for conversation %s: %s", generation.conversation_id, type(error).__name__)
+
+
+async def _opened(generation: Generation, candidate: Candidate, cross: Crossing) -> calling.OpenCall:
+    """Its Call. Told to go while that is being written, we wait for it: it has to have its Reply as well."""
+    opening = asyncio.create_task(cross(_open, generation, candidate))
+    try:
+        return await asyncio.shield(opening)
+    except asyncio.CancelledError:
+        with contextlib.suppress(ProviderError, LimitReachedError, DatabaseError):
+            await cross(calling.close_call, await opening, "stopped")
+        raise
 
 
 def _open(generation: Generation, candidate: Candidate) -> calling.OpenCall:

@@ -17,6 +17,11 @@ def main(count: int) -> None:
 
     call_command("migrate", verbosity=0)
     call_command("catalog")
+    # More than all of them ask for: so that every answer is promised, and has to be settled.
+    from usage.models import Limit  # noqa: PLC0415  # once Django is set up
+
+    Limit.objects.create(amount=1_000_000)
+    Limit.objects.create(amount=10**9, unit="tokens", window="hour")
     print(json.dumps([_session_key(f"member{number}@example.org") for number in range(count)]))  # noqa: T201  # read by house.py
 
 

@@ -39,6 +39,20 @@ UNCHARGED = """
      WHERE (purpose = 'answer' OR call_id IS NOT NULL)
        AND (SELECT count(*) FROM usage_charge AS charge WHERE charge.call_id = call.id AND kind = 'charge') <> 1
 """
+# A title's Hold ends with its charge: see above.
+HELD = """
+    SELECT count(*) FROM usage_hold AS hold
+     WHERE NOT EXISTS (SELECT FROM usage_call AS call WHERE call.id = hold.id AND purpose = 'title')
+"""
+UNBALANCED = """
+    SELECT count(*) FROM usage_balance AS b,
+           LATERAL (SELECT coalesce(sum(cost), 0) AS cost, coalesce(sum(tokens), 0) AS tokens,
+                           coalesce(sum(requests), 0) AS requests FROM usage_hold WHERE b.id = ANY(balances)) AS holds,
+           LATERAL (SELECT coalesce(sum(cost), 0) AS cost FROM usage_charge
+                     WHERE 'member:' || member_id = b.subject AND sent_at >= starts_at AND sent_at < ends_at) AS ledger
+     WHERE (held_cost, held_tokens, held_requests) <> (holds.cost, holds.tokens, holds.requests)
+        OR (NOT is_rolling AND b.cost <> ledger.cost)
+"""
 CONNECTIONS = """
     SELECT application_name, state, xact_start, query FROM pg_stat_activity
      WHERE backend_type = 'client backend' AND application_name <> 'faults'
@@ -51,6 +65,7 @@ async def kept(house: House, crowd: Crowd) -> None:
     await nothing_shown_is_missing(crowd.tabs)
     await what_was_sent_is_stored(house, crowd.tabs)
     await every_request_is_written_down(house, crowd.tabs)
+    await what_was_promised_is_settled(house)
     crowd.leave()
     await nothing_is_left_behind(house)
 
@@ -98,6 +113,12 @@ async def every_request_is_written_down(house: House, tabs: Iterable[Tab]) -> No
     await _soon(lambda: _count(house, UNCHARGED), "calls that are not charged once", house.given_up)
     titles = await _count(house, TITLES)
     assert house.model.titles <= titles, f"{house.model.titles} titles were asked for, {titles} calls"
+
+
+async def what_was_promised_is_settled(house: House) -> None:
+    """I3, I4: no Hold is left of what has ended, and what is kept for limits is the sum of the ledger."""
+    await _soon(lambda: _count(house, HELD), "holds that nobody freed", house.given_up)
+    await _soon(lambda: _count(house, UNBALANCED), "balances that are not the sum of the ledger")
 
 
 async def nothing_is_left_behind(house: House) -> None:
