@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
+from django.http import HttpRequest
+
 
 @dataclass(frozen=True)
 class Preferences:
@@ -30,3 +32,11 @@ class Preferences:
     def to_store(self) -> dict[str, str]:
         """For a JSON column: only what was set."""
         return {name: value for name, value in asdict(self).items() if value}
+
+
+def preferred(request: HttpRequest) -> dict[str, Preferences]:
+    """For templates: `prefers`, of whoever is known to be here. Who is not looked up by now is not looked up for this:
+    the page that says that the database is away must not ask it.
+    """
+    member = getattr(request, "_cached_user", None)  # django.contrib.auth's
+    return {"prefers": getattr(member, "prefers", Preferences())}

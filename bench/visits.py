@@ -30,6 +30,7 @@ from conversations.events import Event
 from conversations.feed.admission import Admission, withdrawn
 from conversations.feed.reader import Position
 from conversations.feed.turn import Asked, Room, take_turn
+from conversations.listing import Spot
 from conversations.models import Attachment, Chunk, Conversation, Generation, Message, path
 from usage.models import Call
 
@@ -75,6 +76,9 @@ class Members:
         page = partial(self._page, self.long)
         yield Visit("new conversation", partial(get, self.client, reverse("index")))
         yield Visit("settings of a model", partial(get, self.client, reverse("parameters"), route="quick"))
+        spot = Spot(self.others[0].asked_at, self.others[0].pk)
+        yield Visit("more of the list", partial(get, self.client, reverse("older"), older=str(spot)))
+        yield Visit("settings of a member", partial(get, self.client, reverse("preferences")))
         yield from self._conversation("ordinary conversation", self.others[0])
         yield from self._conversation("long conversation", self.long)
         yield from self._conversation("longest conversation", self.longest)

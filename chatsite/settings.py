@@ -82,6 +82,7 @@ TEMPLATES = [
                 "django.template.context_processors.csp",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
+                "accounts.preferences.preferred",
             ],
         },
     }
@@ -180,6 +181,7 @@ SECURE_CSP = {
     "img-src": [CSP.SELF, "blob:"],  # an image that was chosen, before it is sent
     "font-src": [CSP.SELF],
     "manifest-src": [CSP.SELF],
+    "worker-src": [CSP.SELF],  # for the page without a network
     # 'self' covers the page's own websocket in the browsers of 2026, as CSP3 says.
     "connect-src": [CSP.SELF],
     "form-action": [CSP.SELF],

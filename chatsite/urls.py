@@ -8,5 +8,6 @@ handler500 = "chatsite.views.server_error"
 urlpatterns = [
     path("admin/", admin.site.urls),
     path("accounts/", include("accounts.urls")),
+    path("", include("chatsite.installing")),
     path("", include("conversations.urls")),
 ]

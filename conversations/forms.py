@@ -245,11 +245,15 @@ class QuestionForm(ParametersForm):
 
 
 def fresh_question(
-    conversation: Conversation | None = None, text: str = "", *, routes: Sequence[Route] | None = None
+    conversation: Conversation | None = None,
+    text: str = "",
+    *,
+    routes: Sequence[Route] | None = None,
+    preferred: str = "",
 ) -> QuestionForm:
-    """A form that has asked nothing yet, set as the conversation's last question was."""
+    """A form that has asked nothing yet, set as the conversation's last question was, or else for a preferred route."""
     routes = Route.objects.offered() if routes is None else routes
-    initial: dict[str, Any] = {"key": uuid4(), "text": text}
+    initial: dict[str, Any] = {"key": uuid4(), "text": text, "route": preferred}
     if conversation:
         initial |= _as_typed(Parameters.stored(conversation.parameters))
         initial["route"] = next((route.name for route in routes if route.pk == conversation.route_id), "")

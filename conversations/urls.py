@@ -2,10 +2,12 @@
 
 from django.urls import path
 
-from conversations.views import acting, asking, attachments, reading
+from conversations.views import acting, asking, attachments, preferences, reading
 
 urlpatterns = [
     path("", reading.index, name="index"),
+    path("older/", reading.older, name="older"),
+    path("settings/", preferences.preferences, name="preferences"),
     path("parameters/", reading.parameters, name="parameters"),
     path("c/", asking.start, name="start"),
     path("c/<uuid:conversation_id>/", reading.conversation, name="conversation"),

@@ -197,6 +197,8 @@ class Page:
                 self._upsert(target, _elements(content))
             case "end":
                 self._end(target, _elements(content))
+            case "listed":
+                self._list(target, _elements(content)[0])
             case "above":
                 target.replace_with(*_elements(content))
             case unknown:
@@ -224,6 +226,18 @@ class Page:
         else:
             target.children = []
             target.append(*elements)
+
+    def _list(self, today: Element, line: Element) -> None:
+        link = cast("Element", line.children[0])
+        found = self._document.find(link.attributes["id"])
+        shown = found.parent if found else None
+        lines = [it for it in self._document.elements() if "data-asked" in it.attributes]
+        if not lines or line.attributes["data-asked"] > lines[0].attributes["data-asked"]:
+            if shown:
+                shown.replace_with()
+            today.replace_with(today, line)
+        elif shown:
+            shown.replace_with(line)
 
     def _check_ids(self) -> None:
         counts = Counter(it.attributes["id"] for it in self._document.elements() if "id" in it.attributes)

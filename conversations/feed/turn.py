@@ -80,7 +80,7 @@ class Allowance:
 
 
 def take_turn(asked: Mapping[UUID, Asked], seconds: float = TURN_SECONDS) -> bool:
-    """Fill in what each position is told. Two queries for all rooms, and three more for those that changed.
+    """Fill in what each position is told. Two queries for all rooms, and four more for those that changed.
 
     True if another turn is wanted soon: answers have grown, and a turn without growth will show what this one held
     back; or there was no time to show some pages what they are behind.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from datetime import datetime
 from typing import TYPE_CHECKING, ClassVar
 
 from django.conf import settings
@@ -32,6 +33,10 @@ class ConversationQuerySet(models.QuerySet["Conversation"]):
 
     def latest_first(self) -> ConversationQuerySet:
         return self.order_by("-asked_at", "-pk")
+
+    def asked_before(self, asked_at: datetime, pk: uuid.UUID) -> ConversationQuerySet:
+        """Those that come behind that one, the latest first, wherever it is by now."""
+        return self.filter(asked_at__lte=asked_at).exclude(asked_at=asked_at, pk__gte=pk)
 
     def locked(self) -> ConversationQuerySet:
         """Take the row lock that comes first everywhere: conversation, generations by id, quotas by id."""
@@ -99,6 +104,11 @@ class Conversation(models.Model):
     def day(self) -> Day:
         """Below which heading the sidebar lists it."""
         return day_of(self.asked_at)
+
+    @property
+    def listed_at(self) -> int:
+        """Microseconds since 1970: of two lines of the list the larger stands above."""
+        return int(self.asked_at.timestamp() * 1_000_000)
 
     @property
     def listed_id(self) -> str:

@@ -147,10 +147,10 @@ def down_to(question: Message, characters: float) -> list[uuid.UUID]:
 
 
 def newest_leaf_below(message: uuid.UUID) -> uuid.UUID:
-    """Where a reader lands who switches to this branch."""
+    """Where a reader lands who switches to this branch. Itself, if it is gone."""
     with connection.cursor() as cursor:
         cursor.execute(_LEAF, [message])
-        return uuid.UUID(str(cursor.fetchone()[0]))
+        return next((pk for (pk,) in cursor.fetchall()), message)
 
 
 def below(message: Message) -> set[uuid.UUID]:
@@ -161,9 +161,9 @@ def below(message: Message) -> set[uuid.UUID]:
 
 
 def beside(message: Message) -> Sequence[uuid.UUID]:
-    """All that stand at its place, itself too, oldest first."""
-    [step] = _up([(message.pk, 1, ())])[message.conversation_id]
-    return step.siblings
+    """All that stand at its place, itself too, oldest first. None if it is gone."""
+    steps = _up([(message.pk, 1, ())]).get(message.conversation_id, [])
+    return steps[0].siblings if steps else ()
 
 
 type Start = tuple[uuid.UUID | None, int, Iterable[uuid.UUID]]

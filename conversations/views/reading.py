@@ -6,24 +6,33 @@ from typing import Any
 from uuid import UUID
 
 from django.contrib.messages import get_messages
-from django.http import HttpResponse
+from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_safe
 
 from catalog.models import Route
 from conversations import showing
 from conversations.forms import ParametersForm, QuestionForm, fresh_question
+from conversations.listing import Spot, listing
 from conversations.models import Conversation, Message, path
 from conversations.models.path import Path
 from conversations.views.replying import MemberRequest, conversation_of, member_only, message_of
-
-LISTED = 200  # conversations in the sidebar
 
 
 @require_safe
 @member_only
 def index(request: MemberRequest) -> HttpResponse:
-    return page(request, None, fresh_question())
+    return page(request, None, fresh_question(preferred=request.user.prefers.route))
+
+
+@require_safe
+@member_only
+def older(request: MemberRequest) -> HttpResponse:
+    """More of the list, for a page that shows what comes before."""
+    above = Spot.named(request.GET.get("older", ""))
+    if above is None:
+        raise Http404
+    return render(request, "conversations/replies.html#older", {"listing": listing(request.user, above, goes_on=True)})
 
 
 @require_safe
@@ -76,9 +85,9 @@ def page(
     status: int = 200,
 ) -> HttpResponse:
     """The whole page: sidebar, the conversation if there is one, and the composer."""
-    mine = Conversation.objects.visible_to(request.user).latest_first()[:LISTED]
     context = chat(shown, form, editing=editing, at=_message_at(request, shown))
-    context |= {"conversations": mine, "notices": get_messages(request)}
+    listed = listing(request.user, Spot.named(request.GET.get("older", "")))
+    context |= {"listing": listed, "notices": get_messages(request)}
     return render(request, "conversations/detail.html", context, status=status)
 
 

@@ -41,7 +41,7 @@ def member_only(view: View) -> View:
         if request.user.is_authenticated:
             try:
                 return view(request, *args, **kwargs)
-            except Conversation.DoesNotExist:  # deleted between our look at it and the deed's lock
+            except (Conversation.DoesNotExist, Message.DoesNotExist):  # gone between our look and the deed's lock
                 raise Http404 from None
         if request.method == "POST":
             return signed_out(request, status=401)

@@ -16,10 +16,8 @@ const byId = (id) => document.getElementById(id);
 
   const chat = () => byId("chat");
 
-  // Ways to put messages in. Each stands below the one that it answers or follows, on every path: a page that does not
-  // show that one is not shown it either.
+  // Ways to put elements in. Each message stands below one that it names: a page that does not show that drops it.
   const ways = {
-    // Each replaces the one of its id, or is new.
     upsert: (messages, elements) => {
       for (const element of elements) {
         const shown = byId(element.id);
@@ -29,27 +27,32 @@ const byId = (id) => document.getElementById(id);
         else if (!element.dataset.below) messages.prepend(element);
       }
     },
-    // Where the path ends now. What stands above it stays, if the page shows that without a gap.
+    // Where the path ends now; what is above stays.
     end: (messages, elements) => {
       const first = elements.find((it) => it.matches(".message"));
       const above = byId(first?.dataset.below);
       const shown = [...messages.children];
-      const isKept = (it) => it.matches(".sending") && !elements.some(({ id }) => id === it.id);
-      for (const it of shown.slice(shown.indexOf(above) + 1)) if (!isKept(it)) it.remove();
-      const now = above ? elements.slice(elements.indexOf(first)) : elements;
-      for (const it of now) messages.insertBefore(it, messages.querySelector(":scope > .sending"));
+      const sending = shown.filter((it) => it.matches(".sending") && !elements.some(({ id }) => id === it.id));
+      for (const it of shown.slice(shown.indexOf(above) + 1)) it.remove();
+      messages.append(...(above ? elements.slice(elements.indexOf(first)) : elements), ...sending);
     },
-    // Earlier ones in place of the link to them. The reader's place stays; at the very top no browser sees to that.
+    // Asked just now, a conversation comes first.
+    listed: (today, [line]) => {
+      const shown = byId(line.firstElementChild.id)?.parentElement;
+      const isNewest = !(line.dataset.asked <= document.querySelector("[data-asked]")?.dataset.asked);
+      if (isNewest) today.after(line);
+      (isNewest ? shown?.remove() : shown?.replaceWith(line));
+    },
+    // In place of a link. What is read stays where it is; at the very top no browser sees to that.
     above: (link, elements) => {
       const next = link.nextElementSibling;
       const before = next.getBoundingClientRect().top;
-      const isFocused = link === document.activeElement;
       const fresh = (isFresh) => elements.forEach((it) => it.classList.toggle("fresh", isFresh));
-      fresh(true); // laid out at once, or they would move what stands below as they come near
+      fresh(true); // laid out at once: their heights are known from then on
       setTimeout(fresh, 200, false);
+      if (link.matches(":focus")) setTimeout(() => elements[0].focus({ preventScroll: true }));
       link.replaceWith(...elements);
       scrollBy({ top: next.getBoundingClientRect().top - before, behavior: "instant" });
-      if (isFocused) elements[0].focus({ preventScroll: true });
     },
   };
 
@@ -220,8 +223,7 @@ const byId = (id) => document.getElementById(id);
     else if (place(ctx)?.endsWith("live")) hearAnew();
   });
 
-  // More messages come with the place in the log at which they were read. Read before what the page was told since, they
-  // could set it back; and how the answers among them have grown meanwhile it has to hear from the beginning.
+  // More messages name their place in the log. Older than the page they are asked for again; live ones are heard anew.
   const place = (ctx) => ctx.response?.headers.get("Stands-At");
 
   function hearAnew() {

@@ -42,6 +42,16 @@
 
   new ResizeObserver(() => (follows && byId("messages") ? goToEnd() : showWayDown())).observe(document.body);
 
+  // What is not shown yet comes as its link comes near: from here on, when the page stands at its end
+
+  const near = new IntersectionObserver((links) => {
+    for (const it of links) if (it.isIntersecting) htmx.trigger(it.target, "click");
+  }, { rootMargin: "1000px" });
+  const watch = () => document.querySelectorAll(".more, .older a").forEach((it) => near.observe(it));
+
+  watch();
+  document.addEventListener("htmx:after:swap", watch);
+
   // A frame replaces elements: what the reader holds of them is found again in what took their place
 
   const boxes = ".thinking > .md, .message > .md, .typed";
@@ -217,6 +227,8 @@
 
   tendLater();
 
+  addEventListener("load", () => navigator.serviceWorker?.register("/offline.js").catch(() => {}));
+
   // Clicks
 
   document.addEventListener("click", (event) => {
@@ -351,10 +363,13 @@
   const hasKeyboard = !matchMedia("(hover: none) and (pointer: coarse)").matches; // on glass, Enter is a new line
   const isTyping = ({ target }) => target.matches?.("input:not([type=checkbox], [type=file]), textarea, select");
 
+  const withCtrl = "send" in document.documentElement.dataset; // the member prefers it
+
   function keyPressed(event) {
     const { key, target } = event;
     const question = byId("question");
-    if (key === "Enter" && !event.shiftKey && hasKeyboard && target === question) return () => send(question);
+    const isSent = withCtrl ? event.ctrlKey || event.metaKey : !event.shiftKey && hasKeyboard;
+    if (key === "Enter" && isSent && target === question) return () => send(question);
     if ((event.ctrlKey || event.metaKey) && event.shiftKey && key.toUpperCase() === "O") return () => document.querySelector("#sidebar .new").click();
     if (event.ctrlKey || event.metaKey || event.altKey) return null;
     if (key === "ArrowUp" && target === question && !question.value) return editLast();

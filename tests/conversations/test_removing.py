@@ -125,3 +125,15 @@ def test_a_message_is_given_as_it_was_written(browser_of_alice: Client, told: li
     assert given["Content-Type"] == "text/plain; charset=utf-8"
     assert given["X-Content-Type-Options"] == "nosniff"
     assert given.content.decode() == "**Because** <b>of</b> this.\n"
+
+
+def test_what_is_gone_by_the_time_of_the_lock_is_not_found_and_nothing_breaks(
+    conversation: Conversation, told: list[Message], browser_of_alice: Client
+) -> None:
+    """Two tabs, each with the same message."""
+    asking.remove(told[2])
+    for gone in (told[2], told[3]):
+        asking.remove(gone)
+        with pytest.raises(Message.DoesNotExist):
+            asking.switch(gone)
+    assert shown(conversation) == [told[0].pk, told[1].pk]

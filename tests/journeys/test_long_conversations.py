@@ -13,6 +13,7 @@ from catalog.models import Route
 from conversations.models import Message
 from tests.conversations.test_path import talk
 from tests.journeys.conftest import Visit, answer, ask, until, wait_for_end
+from tests.journeys.looking import PICTURES
 from tests.upstream import Gate, Script, Upstream
 
 SIZES = [{"width": 1280, "height": 800}, {"width": 390, "height": 844}]
@@ -47,6 +48,7 @@ def test_earlier_messages_come_as_one_scrolls_up_and_what_is_read_stays_where_it
     assert page.evaluate(COUNT) == 50
     page.evaluate("document.querySelectorAll('.message')[3].scrollIntoView({ block: 'start', behavior: 'instant' })")
     seen, top = page.evaluate(MIDDLE)
+    page.screenshot(path=PICTURES / f"long-{size['width']}-scrolled-up.png")
     until(lambda: page.evaluate(COUNT) > 50, lambda: "nothing came")
     page.evaluate(MIDDLE)
     assert abs(top_of(page, seen) - top) < 3, "what was read has moved"
@@ -73,6 +75,7 @@ def test_a_link_to_one_message_opens_there_and_leads_on_to_the_end_where_answers
     message = page.locator(f"#{wanted.dom_id}")
     expect(message).to_be_in_viewport()
     assert 0 <= top_of(page, wanted.dom_id) < 200
+    page.screenshot(path=PICTURES / f"long-{size['width']}-at-a-message.png")
     expect(page.locator("#latest")).to_be_visible()
     # In another tab something is asked, and being answered as this page comes to the end.
     gate = Gate()
@@ -102,7 +105,12 @@ def test_the_way_down_leads_to_the_end_and_without_script_the_links_are_pages(
 ) -> None:
     conversation = talk(alice, route, 120, "A short answer")
     wanted = Message.objects.filter(conversation=conversation).order_by("created_at")[40]
-    page = visit(alice).tab(wanted.address)
+    page = visit(alice).tab(conversation.get_absolute_url())
+    # By the link that each message has, to where it is above what the page shows at first.
+    last = page.locator(".message").last
+    last.get_by_role("link", name="Link to this message").click()
+    expect(page).to_have_url(re.compile(rf"#{last.get_attribute('id')}$"))
+    page.goto(f"{page.url.partition('?')[0]}m/{wanted.pk}/")
     page.locator("#latest").click()
     expect(page).to_have_url(re.compile(rf"{conversation.get_absolute_url()}$"))
     expect(page.locator(".message").last).to_be_in_viewport()

@@ -177,7 +177,9 @@ def test_the_pages_around_the_chat_shut_nobody_out_either(
     look(page, f"{looks}-13-link-no-longer-valid")
     page = window.tab("/nowhere/")
     look(page, f"{looks}-14-not-here")
-    for number, address in enumerate(("/accounts/password/change/", "/accounts/logout/"), 15):
+    for number, address in enumerate(
+        ("/accounts/password/change/", "/accounts/logout/", "/settings/", "/offline/"), 15
+    ):
         page.goto(f"{window.address}{address}")
         look(page, f"{looks}-{number}")
 
