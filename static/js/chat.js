@@ -275,14 +275,9 @@ const byId = (id) => document.getElementById(id);
   function showQuestion(key, text) {
     const id = `m-${key}`;
     if (byId(id)) return { undo() {} };
-    const message = document.createElement("article");
+    const message = byId("asked").content.firstElementChild.cloneNode(true);
     message.id = id;
-    message.className = "message user sending";
-    message.append(
-      part("h2", "who", document.querySelector("#sidebar .me").textContent),
-      part("div", "typed", text.replace(/^\n+|\n+$/g, "")),
-      part("footer", "actions", translate("Sending…")),
-    );
+    message.querySelector(".typed").textContent = text.replace(/^\n+|\n+$/g, "");
     const thumbnails = [...byId("chosen").querySelectorAll("img")];
     if (thumbnails.length) message.querySelector(".typed").prepend(listOf(thumbnails));
     const empty = chat().querySelector(".empty");
@@ -311,13 +306,12 @@ const byId = (id) => document.getElementById(id);
   }
 
   function threadInsteadOf(empty) {
-    const thread = document.createElement("section");
-    const messages = document.createElement("div");
+    const thread = part("section", "", "");
     thread.id = "thread";
-    messages.id = "messages";
-    thread.append(messages);
+    thread.append(part("div", "", ""));
+    thread.firstChild.id = "messages";
     empty.replaceWith(thread);
-    return messages;
+    return thread.firstChild;
   }
 
   // Images, chosen, pasted or dropped: all of them stand in the form's own field, which sends them

@@ -2,12 +2,10 @@
 (() => {
   "use strict";
 
-  const LIVE = ["queued", "running", "thinking", "writing"];
-
   // Following, while the reader is at the end
 
   const page = document.documentElement;
-  const isEnd = () => !document.querySelector(".later"); // of the conversation, not of what the page shows of it
+  const isEnd = () => !byId("messages")?.lastElementChild?.matches(".later"); // or does the conversation go on?
   let follows = !location.hash && isEnd();
   let lastTop = 0;
 
@@ -34,11 +32,7 @@
     showWayDown();
   }, { passive: true });
 
-  document.addEventListener("asked", () => {
-    goToEnd();
-    const listed = document.querySelector("#conversations [aria-current]")?.closest("li");
-    if (listed) byId("today").after(listed);
-  });
+  document.addEventListener("asked", goToEnd);
 
   new ResizeObserver(() => (follows && byId("messages") ? goToEnd() : showWayDown())).observe(document.body);
 
@@ -72,7 +66,7 @@
     }
     if (selected) selectAgain(selected);
     if (focused && !focused.element.isConnected) focusAgain(focused);
-    countSeconds();
+    showPhase();
     tendLater();
   });
 
@@ -87,15 +81,15 @@
     const before = new Range();
     before.setStart(box, 0);
     before.setEnd(node, offset);
-    return { id: box.closest(".message").id, isThought: box.matches(".thinking *"), count: before.toString().replace(/\s/g, "").length };
+    const count = before.toString().replace(/\s/g, "").length;
+    return { id: box.closest(".message").id, isThought: box.matches(".thinking *"), count };
   }
 
   function selectAgain({ anchorNode, focusNode, ends }) {
-    const now = getSelection();
-    if (now.anchorNode === anchorNode && now.focusNode === focusNode && anchorNode.isConnected && focusNode.isConnected) return;
+    if (anchorNode.isConnected && focusNode.isConnected) return;
     const isBackwards = ends[0].count > ends[1].count;
     const [from, to] = ends.map((place, number) => pointAt(place, isBackwards === (number === 1)));
-    if (from && to) now.setBaseAndExtent(...from, ...to);
+    if (from && to) getSelection().setBaseAndExtent(...from, ...to);
   }
 
   function pointAt({ id, isThought, count }, isStart) {
@@ -115,7 +109,7 @@
   const nameOf = (element) => element.ariaLabel || element.textContent;
 
   function focusedIn(element) {
-    if (!element || element === document.body || !byId("chat")?.contains(element)) return null;
+    if (!byId("chat").contains(element)) return null;
     const message = element.closest(".message");
     const alike = message && [...message.querySelectorAll(element.tagName)].filter(sameAs(element));
     return { element, message, place: alike?.indexOf(element) };
@@ -136,36 +130,28 @@
     byId(matchMedia("(pointer: coarse)").matches ? "thread" : "question")?.focus({ preventScroll: true });
   }
 
-  // What it does, and how long it has been thinking
+  // What it does, and since when it has been thinking
 
   const ahead = Date.now() - byId("chat").dataset.now * 1_000; // our clock of the server's
-  const waited = new Set(); // answers that were seen before they thought
-  const began = new Map(); // message's id → when its thinking began, on our clock
-  const thought = new Map(); // message's id → ms
 
-  function countSeconds() {
+  function showPhase() {
     const answer = lastAnswer();
-    const state = answer?.dataset.state;
-    showPhase(byId("phase"), state);
-    if (state === "queued" || state === "running") waited.add(answer.id);
-    if (state === "thinking") {
-      const { since } = answer.querySelector(".seconds").dataset;
-      if (!began.has(answer.id)) began.set(answer.id, waited.has(answer.id) ? Date.now() : since * 1_000 + ahead);
-      thought.set(answer.id, Date.now() - began.get(answer.id));
-    }
-    if (!LIVE.includes(state) || !thought.has(answer.id)) return;
-    const words = translate("{seconds} s", { seconds: Math.max(1, Math.round(thought.get(answer.id) / 1_000)) });
+    put(byId("phase"), byId("phase").dataset[answer?.dataset.state]);
+    if (answer?.dataset.state !== "thinking") return;
     const place = answer.querySelector(".seconds");
+    const seconds = Math.round((Date.now() - ahead) / 1_000 - place.dataset.since);
+    put(place, translate("{seconds} s", { seconds: Math.max(1, seconds) }));
+  }
+
+  const isLive = ({ dataset: { state } }) => state in byId("phase").dataset;
+
+  /** Only what changes: the same words would be laid out again. */
+  function put(place, words = "") {
     if (place.textContent !== words) place.textContent = words;
   }
 
-  function showPhase(place, state) {
-    const words = place?.dataset[state] ?? "";
-    if (place && place.textContent !== words) place.textContent = words;
-  }
-
-  setInterval(countSeconds, 1_000);
-  countSeconds();
+  setInterval(showPhase, 1_000);
+  showPhase();
 
   // What can wait: boxes that keys should scroll, and what is said aloud
 
@@ -182,7 +168,7 @@
     tending = 0;
     for (const message of byId("messages")?.children ?? []) {
       if (tended.has(message)) continue;
-      if (!LIVE.includes(message.dataset.state)) tended.add(message);
+      if (!isLive(message)) tended.add(message);
       for (const box of message.querySelectorAll(WIDE)) {
         if (box.scrollWidth > box.clientWidth || box.scrollHeight > box.clientHeight + 1) box.tabIndex = 0;
       }
@@ -210,7 +196,7 @@
     if (said.id !== answer.id) said = { id: answer.id, length: 0, state: "" };
     const { state } = answer.dataset;
     const rest = textOf(answer).slice(said.length);
-    const whole = LIVE.includes(state) ? (rest.match(SENTENCES)?.[0] ?? "") : rest;
+    const whole = isLive(answer) ? (rest.match(SENTENCES)?.[0] ?? "") : rest;
     said.length += whole.length;
     say(whole);
     if (state !== said.state) say(byId("phase").textContent || answer.querySelector(".status")?.textContent);
@@ -315,18 +301,11 @@
     }
   }
 
-  function keepDraft() {
+  function keepDraft(form = composer, text = byId("question").value) {
     clearTimeout(saving);
     saving = 0;
-    const text = byId("question").value;
-    if (text.trim()) stored("setItem", draftOf(composer), text);
-    else dropDraft(composer);
-  }
-
-  function dropDraft(form) {
-    clearTimeout(saving);
-    saving = 0;
-    stored("removeItem", draftOf(form));
+    if (text.trim()) stored("setItem", draftOf(form), text);
+    else stored("removeItem", draftOf(form));
   }
 
   function restoreDraft() {
@@ -338,7 +317,7 @@
   document.addEventListener("input", ({ target }) => {
     if (target.id !== "question") return;
     clearTimeout(saving);
-    saving = setTimeout(keepDraft, SAVING);
+    saving = setTimeout(() => keepDraft(), SAVING);
   });
 
   for (const name of ["pagehide", "visibilitychange"]) addEventListener(name, () => saving && keepDraft());
@@ -347,7 +326,7 @@
 
   document.addEventListener("htmx:finally:request", ({ detail: { ctx } }) => {
     const isDone = ctx.response?.status < 400 && !ctx.response.raw.redirected;
-    if (ctx.sent !== undefined && isDone) dropDraft(ctx.sourceElement);
+    if (ctx.sent !== undefined && isDone) keepDraft(ctx.sourceElement, "");
     if (composer !== byId("composer")) {
       composer = byId("composer");
       restoreDraft();
@@ -368,10 +347,11 @@
   function keyPressed(event) {
     const { key, target } = event;
     const question = byId("question");
-    const isSent = withCtrl ? event.ctrlKey || event.metaKey : !event.shiftKey && hasKeyboard;
+    const isWithCtrl = event.ctrlKey || event.metaKey;
+    const isSent = withCtrl ? isWithCtrl : !event.shiftKey && hasKeyboard;
     if (key === "Enter" && isSent && target === question) return () => send(question);
-    if ((event.ctrlKey || event.metaKey) && event.shiftKey && key.toUpperCase() === "O") return () => document.querySelector("#sidebar .new").click();
-    if (event.ctrlKey || event.metaKey || event.altKey) return null;
+    if (isWithCtrl && event.shiftKey && key.toUpperCase() === "O") return () => document.querySelector(".new").click();
+    if (isWithCtrl || event.altKey) return null;
     if (key === "ArrowUp" && target === question && !question.value) return editLast();
     if (key === "?" && !isTyping(event)) return () => byId("keys").showModal();
     if (key === "/" && !isTyping(event)) return () => question.focus();
@@ -416,8 +396,9 @@
   });
 
   // What the drawer covers is out of reach: once it has opened, and until it gives back the focus
-  byId("sidebar").addEventListener("toggle", ({ newState }) => (byId("chat").inert = newState === "open"));
-  byId("sidebar").addEventListener("beforetoggle", ({ newState }) => newState === "closed" && (byId("chat").inert = false));
+  for (const name of ["toggle", "beforetoggle"]) {
+    byId("sidebar").addEventListener(name, ({ newState, type }) => (byId("chat").inert = type + newState === "toggleopen"));
+  }
 
   const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
   if (zone) document.cookie = `zone=${zone}; path=/; max-age=31536000; samesite=lax`;
@@ -437,7 +418,7 @@
   document.addEventListener("click", (event) => {
     const link = event.target.closest?.("a[data-dialog], [data-opens], #dialog .links a, .editing a");
     if (!link || event.ctrlKey || event.metaKey || event.shiftKey) return;
-    if (link.matches(".editing a")) return dropDraft(composer); // and the link leads back
+    if (link.matches(".editing a")) return keepDraft(composer, ""); // and the link leads back
     event.preventDefault();
     if (link.matches("[data-dialog]")) {
       document.querySelector(":popover-open")?.hidePopover();

@@ -287,3 +287,25 @@ def test_a_lost_connection_is_said_and_so_is_its_return(
         expect(page.locator("#connection")).to_have_text("Reconnecting…")
     expect(page.locator("#connection")).to_have_text("Back again.")
     expect(page.locator("#connection")).to_be_empty()
+
+
+@SIZES
+def test_the_row_below_a_message_is_quiet_until_it_is_wanted_and_always_there_for_fingers(
+    visit: Visit, alice: User, route: Route, upstream: Upstream, size: dict[str, Any]
+) -> None:
+    page = visit(alice, **size).tab()
+    send(page, "First?")
+    wait_for_end(page)
+    edit = page.locator(".user").get_by_role("link", name="Edit")
+    page.mouse.move(0, 0)
+    if size is NARROW:
+        expect(edit).to_have_css("opacity", "1")
+        return
+    expect(edit).to_have_css("opacity", "0")
+    page.locator(".typed").hover()
+    expect(edit).to_have_css("opacity", "1")
+    page.mouse.move(0, 0)
+    expect(edit).to_have_css("opacity", "0")
+    edit.focus()
+    expect(edit).to_have_css("opacity", "1")
+    expect(answer(page).get_by_role("button", name="Try again")).to_have_css("opacity", "1")  # the last one's

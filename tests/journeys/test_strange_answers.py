@@ -105,7 +105,8 @@ document.addEventListener("DOMContentLoaded", () => {
   }).observe(document, { childList: true, subtree: true, attributes: true });
 });
 """
-AROUND = """() => [...document.querySelectorAll("*")].filter((it) => !it.closest("#messages, #conversations, #live"))
+AROUND = """() => [...document.querySelectorAll("*")]
+  .filter((it) => !it.closest("#messages, #conversations, #live, #said"))
   .map((it) => `${it.tagName}#${it.id} ${it.getAttributeNames().filter((name) => name !== "style")}`)"""
 
 
