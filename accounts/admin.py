@@ -29,6 +29,7 @@ from django.views.decorators.http import require_POST
 
 from accounts import languages, links
 from accounts.models import User
+from accounts.rights import PermissionsField
 
 if TYPE_CHECKING:
     MemberForm_ = forms.ModelForm[User]
@@ -53,7 +54,7 @@ class GroupAdmin(DjangoGroupAdmin):
     def formfield_for_manytomany(
         self, db_field: AnyManyToMany, request: HttpRequest | None = None, **kwargs: Any
     ) -> Choices:
-        field = super().formfield_for_manytomany(db_field, request, **kwargs)
+        field = super().formfield_for_manytomany(db_field, request, **_in_words(db_field), **kwargs)
         return _within_own_rights(request, field, db_field.remote_field.model)
 
     def has_change_permission(self, request: HttpRequest, obj: Group | None = None) -> bool:
@@ -72,6 +73,10 @@ def _within_own_rights(request: HttpRequest | None, field: Choices, related: typ
     excess = {"pk__in": beyond} if related is Permission else {"permissions__in": beyond}
     field.queryset = field.queryset.exclude(**excess)
     return field
+
+
+def _in_words(db_field: AnyManyToMany) -> dict[str, Any]:
+    return {"form_class": PermissionsField} if db_field.remote_field.model is Permission else {}
 
 
 def _may_manage_group(request: HttpRequest, group: Group | None) -> bool:
@@ -122,7 +127,7 @@ class MemberAdmin(UserAdmin_):
         return False
 
     def formfield_for_manytomany(self, db_field: AnyManyToMany, request: HttpRequest, **kwargs: Any) -> Choices:
-        field = super().formfield_for_manytomany(db_field, request, **kwargs)
+        field = super().formfield_for_manytomany(db_field, request, **_in_words(db_field), **kwargs)
         if field and field.queryset is not None and db_field.name == "user_permissions":
             # Each says which kind of row it is about: 80 queries, where Django does this for groups alone.
             field.queryset = field.queryset.select_related("content_type")

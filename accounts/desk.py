@@ -14,9 +14,16 @@ from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import gettext_noop
+
+# Words of Django's own desk that its Chinese does not have yet.
+LACKING = (gettext_noop("- Select an option -"), gettext_noop("Filter by %(field_name)s"), gettext_noop("Logout"))
 
 
 class Desk(AdminSite):
+    site_header = site_title = _("DeepSeek team chat")
+
     # Django's own sign-in and password pages count no attempts; allauth's do.
 
     def login(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:

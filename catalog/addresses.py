@@ -13,15 +13,18 @@ from contextlib import suppress
 from urllib.parse import SplitResult, urlsplit
 
 from django.conf import settings
+from django.utils.translation import gettext, gettext_noop
 
 from providers.resolving import is_public, literal
 
-MALFORMED = "Enter an address like https://api.example.com/v1."
-CREDENTIALS = "An address may hold no user name or password. Enter the key below."
-MORE_THAN_A_PATH = "An address ends with its path: no “?” and no “#”."
-PRIVATE = "{host} is in a private network. The operator can allow it: PRIVATE_PROVIDERS={host}"
-LEADS_INSIDE = "{host} leads to {found}, in a private network. The operator can allow it: PRIVATE_PROVIDERS={host}"
-IN_THE_OPEN = (
+MALFORMED = gettext_noop("Enter an address like https://api.example.com/v1.")
+CREDENTIALS = gettext_noop("An address may hold no user name or password. Enter the key below.")
+MORE_THAN_A_PATH = gettext_noop("An address ends with its path: no “?” and no “#”.")
+PRIVATE = gettext_noop("{host} is in a private network. The operator can allow it: PRIVATE_PROVIDERS={host}")
+LEADS_INSIDE = gettext_noop(
+    "{host} leads to {found}, in a private network. The operator can allow it: PRIVATE_PROVIDERS={host}"
+)
+IN_THE_OPEN = gettext_noop(
     "Over http everybody on the way can read the key. Use https, or let the operator allow PRIVATE_PROVIDERS={host}"
 )
 
@@ -33,14 +36,14 @@ _HOST = re.compile(r"[a-z0-9_](?:[a-z0-9_.-]*[a-z0-9_])?\.?", re.IGNORECASE)
 def refusal(url: str, *, has_key: bool) -> str:
     """Why a provider may not be at this address, in a sentence; "" if it may. Looks no name up."""
     if sentence := _malformed(url):
-        return sentence
+        return gettext(sentence)
     if is_the_operators(url):
         return ""
     host = host_of(url)
     ip = literal(host)
     if not is_public(ip) if ip else _is_local_name(host):
-        return PRIVATE.format(host=host)
-    return IN_THE_OPEN.format(host=host) if has_key and urlsplit(url).scheme == "http" else ""
+        return gettext(PRIVATE).format(host=host)
+    return gettext(IN_THE_OPEN).format(host=host) if has_key and urlsplit(url).scheme == "http" else ""
 
 
 def leads_inside(url: str) -> str:
@@ -54,7 +57,7 @@ def leads_inside(url: str) -> str:
     with suppress(OSError, UnicodeError):
         for *_, address in socket.getaddrinfo(host, None, type=socket.SOCK_STREAM):
             if not is_public(str(address[0])):
-                return LEADS_INSIDE.format(host=host, found=address[0])
+                return gettext(LEADS_INSIDE).format(host=host, found=address[0])
     return ""
 
 

@@ -14,6 +14,8 @@ from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path
 from django.utils.decorators import method_decorator
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_GET, require_POST
 
@@ -21,6 +23,7 @@ from catalog import circuits, discovering
 from catalog.defaults import ADDRESSES
 from catalog.forms import ProviderForm, StepFormSet
 from catalog.models import Band, BilledAs, LanguageModel, Price, Provider, Rate, Route, Step
+from catalog.sentences import translated
 from providers.errors import ProviderError
 
 if TYPE_CHECKING:
@@ -41,7 +44,7 @@ class ProviderAdmin(admin.ModelAdmin[Provider]):
     actions = ("discover_models", "close_circuits")
     fieldsets = (
         (None, {"fields": ("name", "dialect", "base_url", "currency", "concurrency", "enabled")}),
-        ("Key", {"fields": ("key_setting", "new_key", "remove_key")}),
+        (_("Key"), {"fields": ("key_setting", "new_key", "remove_key")}),
     )
 
     # What may be done ------------------------------------------------------------------------------------------------
@@ -64,31 +67,32 @@ class ProviderAdmin(admin.ModelAdmin[Provider]):
 
     # The list --------------------------------------------------------------------------------------------------------
 
-    @admin.display
+    @admin.display(description=_("state"))
     def ready(self, provider: Provider) -> str:
-        return provider.not_ready_because or "ready"
+        return provider.not_ready_because or gettext("ready")
 
-    @admin.display(description="circuit", empty_value="closed")
+    @admin.display(description=_("circuit"))
     def circuit_now(self, provider: Provider) -> str:
         return provider.circuit_state
 
-    @admin.action(description="Discover models", permissions=["discover"])
+    @admin.action(description=_("Discover models"), permissions=["discover"])
     def discover_models(self, request: HttpRequest, queryset: QuerySet[Provider]) -> None:
         for provider in queryset:
             try:
                 found = discovering.discover(provider)
             except (discovering.NotReadyError, ProviderError) as error:
-                self.message_user(request, f"{provider}: {error.sentence}", messages.ERROR)
+                self.message_user(request, f"{provider}: {translated(error.sentence)}", messages.ERROR)
             else:
-                self.log_change(request, provider, f"Discovered models. {found}")
+                self.log_change(request, provider, gettext("Discovered models. %(found)s") % {"found": found})
                 self.message_user(request, f"{provider}: {found}", messages.SUCCESS)
 
-    @admin.action(description="Close circuit now", permissions=["change"])
+    @admin.action(description=_("Close circuit now"), permissions=["change"])
     def close_circuits(self, request: HttpRequest, queryset: QuerySet[Provider]) -> None:
         were_open = circuits.reset([provider.pk for provider in queryset])
         for provider in queryset:
-            self.log_change(request, provider, "Closed the circuit.")
-        self.message_user(request, f"Closed. {were_open} of {len(queryset)} circuits were open.", messages.SUCCESS)
+            self.log_change(request, provider, gettext("Closed the circuit."))
+        said = gettext("Closed. %(open)s of %(chosen)s circuits were open.")
+        self.message_user(request, said % {"open": were_open, "chosen": len(queryset)}, messages.SUCCESS)
 
     # One provider ----------------------------------------------------------------------------------------------------
 
@@ -125,7 +129,7 @@ class ProviderAdmin(admin.ModelAdmin[Provider]):
         providers = Provider.objects.select_related("circuit").prefetch_related("models").order_by("name")
         context = {
             **self.admin_site.each_context(request),
-            "title": "Health of the providers",
+            "title": gettext("Health of the providers"),
             "opts": self.opts,
             "providers": [(it, [discovering.printable(model.name) for model in it.models.all()]) for it in providers],
         }
@@ -140,11 +144,12 @@ class ProviderAdmin(admin.ModelAdmin[Provider]):
         try:
             names = discovering.ask(provider)
         except (discovering.NotReadyError, ProviderError) as error:
-            self.message_user(request, f"{provider}: {error.sentence}", messages.ERROR)
+            self.message_user(request, f"{provider}: {translated(error.sentence)}", messages.ERROR)
         else:
-            said = discovering.enumerated(names) or "it names no model"
-            seconds = time.monotonic() - begin
-            self.message_user(request, f"{provider} answered within {seconds:.1f} s: {said}.", messages.SUCCESS)
+            said = discovering.enumerated(names) or gettext("it names no model")
+            values = {"provider": provider, "seconds": f"{time.monotonic() - begin:.1f}", "names": said}
+            answered = gettext("%(provider)s answered within %(seconds)s s: %(names)s.") % values
+            self.message_user(request, answered, messages.SUCCESS)
         return redirect("admin:catalog_provider_health")
 
 
@@ -168,7 +173,7 @@ class StepInline(StepInline_):
     fields = ("position", "model", "attempts", "temperature", "timeout")
     autocomplete_fields = ("model",)
     formfield_overrides = {FloatField: {"widget": AdminIntegerFieldWidget}}  # narrow: the chain is a wide table
-    verbose_name_plural = "chain: the first that is ready answers, the next one when it can't"
+    verbose_name_plural = _("chain: the first that is ready answers, the next one when it can't")
 
 
 @admin.register(Route)
@@ -180,7 +185,7 @@ class RouteAdmin(admin.ModelAdmin[Route]):
     def get_queryset(self, request: HttpRequest) -> QuerySet[Route]:
         return super().get_queryset(request).prefetch_related("steps__model__provider")
 
-    @admin.display
+    @admin.display(description=_("chain"))
     def chain(self, route: Route) -> str:
         return " → ".join(step.model.name for step in route.steps.all())
 
@@ -197,7 +202,7 @@ class PriceAdmin(admin.ModelAdmin[Price]):
     ordering = ("model__provider__name", "model__name", "-valid_from", "band")
     fieldsets = (
         (None, {"fields": ("model", "currency", "band", "valid_from", "valid_to")}),
-        ("For a million tokens", {"fields": ("cache_hit", "cache_miss", "output")}),
+        (_("For a million tokens"), {"fields": ("cache_hit", "cache_miss", "output")}),
         (None, {"fields": ("per_call", "note")}),
     )
 

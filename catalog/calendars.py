@@ -10,6 +10,7 @@ from functools import lru_cache
 from zoneinfo import ZoneInfo, available_timezones
 
 import holidays
+from django.utils.translation import gettext
 
 DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _LINE = re.compile(
@@ -24,7 +25,10 @@ class NotAWindowError(ValueError):
     """A line that says no hours; `sentence` is for whoever typed it."""
 
     def __init__(self, line: str) -> None:
-        self.sentence = f"“{line}” is no window. Write one a line, like “Mon-Fri 09:00-12:00”; a day ends at 24:00."
+        sentence = gettext(
+            "“%(line)s” is no window. Write one a line, like “Mon-Fri 09:00-12:00”; a day ends at 24:00."
+        )
+        self.sentence = sentence % {"line": line}
         super().__init__(self.sentence)
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from asgiref.sync import async_to_sync
 from django.db import transaction
+from django.utils.translation import gettext
 
 from catalog.models import LanguageModel, Provider
 from providers.connections import Clients
@@ -31,19 +32,25 @@ class Discovery:
     gone: list[str]
 
     def __str__(self) -> str:
-        return " ".join(filter(None, [self._added(), self._missing()])) or "Nothing is new and nothing has gone."
+        return " ".join(filter(None, [self._added(), self._missing()])) or gettext(
+            "Nothing is new and nothing has gone."
+        )
 
     def _added(self) -> str:
-        return f"New: {enumerated(self.new)}. Add them to a route to offer them." if self.new else ""
+        said = gettext("New: %(names)s. Add them to a route to offer them.")
+        return said % {"names": enumerated(self.new)} if self.new else ""
 
     def _missing(self) -> str:
-        return f"Not named any more, and kept: {enumerated(self.gone)}." if self.gone else ""
+        said = gettext("Not named any more, and kept: %(names)s.")
+        return said % {"names": enumerated(self.gone)} if self.gone else ""
 
 
 def enumerated(names: list[str]) -> str:
     """A, b and 3 more, as they can be shown."""
-    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
-    return ", ".join(map(printable, names[:SHOWN])) + more
+    said = gettext(", ").join(map(printable, names[:SHOWN]))
+    if len(names) <= SHOWN:
+        return said
+    return gettext("%(names)s and %(count)s more") % {"names": said, "count": len(names) - SHOWN}
 
 
 def printable(name: str) -> str:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from django import forms
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
 from catalog import addresses, keys
 from catalog.models import Provider, Route, Step
@@ -17,9 +19,9 @@ else:
     ProviderForm_ = forms.ModelForm
     StepFormSet_ = forms.BaseInlineFormSet
 
-NO_SECRET = "Keys can't be kept here: the operator has to set PROVIDER_KEYS_SECRET, the same for every process."  # noqa: S105  # a sentence
-NOT_A_KEY = "A key is one word of plain letters, digits and signs."
-ENTER_AGAIN = "The stored key was entered for another address. Enter the key for this one, or remove it."
+NO_SECRET = _("Keys can't be kept here: the operator has to set PROVIDER_KEYS_SECRET, the same for every process.")
+NOT_A_KEY = _("A key is one word of plain letters, digits and signs.")
+ENTER_AGAIN = _("The stored key was entered for another address. Enter the key for this one, or remove it.")
 SHOWN = 4  # characters of a stored key, so that two can be told apart; of a short one none
 
 
@@ -38,8 +40,8 @@ class KeyField(forms.CharField):
 
 
 class ProviderForm(ProviderForm_):
-    new_key = KeyField(label="Key", required=False, max_length=1000)
-    remove_key = forms.BooleanField(label="Remove the stored key", required=False)
+    new_key = KeyField(label=_("Key"), required=False, max_length=1000)
+    remove_key = forms.BooleanField(label=_("Remove the stored key"), required=False)
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -76,9 +78,10 @@ def about_key(provider: Provider) -> str:
     except keys.KeyLostError as error:
         return error.sentence
     if not key:
-        return "None is stored. It is encrypted, and never shown again."
-    end = f"; ends in …{key[-SHOWN:]}" if len(key) > 4 * SHOWN else ""
-    return f"A key is stored{end}. Leave this blank to keep it."
+        return gettext("None is stored. It is encrypted, and never shown again.")
+    if len(key) <= 4 * SHOWN:
+        return gettext("A key is stored. Leave this blank to keep it.")
+    return gettext("A key is stored; ends in …%(end)s. Leave this blank to keep it.") % {"end": key[-SHOWN:]}
 
 
 class StepFormSet(StepFormSet_):
@@ -89,8 +92,8 @@ class StepFormSet(StepFormSet_):
         kept = [it.cleaned_data for it in self.forms if it.cleaned_data and not it.cleaned_data.get("DELETE")]
         chain = sorted((it for it in kept if it.get("model")), key=lambda it: it.get("position") or 0)
         if self.instance.is_auto and chain:
-            raise forms.ValidationError("Auto has no models of its own: it takes the other routes'.")
+            raise forms.ValidationError(_("Auto has no models of its own: it takes the other routes'."))
         if not self.instance.is_auto and not chain:
-            raise forms.ValidationError("A route needs at least one model.")
+            raise forms.ValidationError(_("A route needs at least one model."))
         if self.instance.auto == Route.Auto.IMAGES and not chain[0]["model"].sees:
-            raise forms.ValidationError("The first model of the route for images must be one that sees images.")
+            raise forms.ValidationError(_("The first model of the route for images must be one that sees images."))

@@ -13,6 +13,7 @@ from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from django.conf import settings
+from django.utils.translation import gettext, gettext_noop
 
 from providers.messages import Secret
 
@@ -20,15 +21,19 @@ from providers.messages import Secret
 class KeyLostError(Exception):
     """A kept key can't be opened. `sentence` is for the administrator."""
 
-    GONE = (
+    GONE = gettext_noop(
         "Its key can't be opened: the secret that encrypted it is gone. "
         "Set PROVIDER_KEYS_SECRET as it was, or enter the key again."
     )
-    ELSEWHERE = "Its key was entered for another address. Enter the key again."
+    ELSEWHERE = gettext_noop("Its key was entered for another address. Enter the key again.")
 
     def __init__(self, sentence: str) -> None:
-        self.sentence = sentence
         super().__init__(sentence)
+        self._sentence = sentence
+
+    @property
+    def sentence(self) -> str:
+        return gettext(self._sentence)
 
 
 def can_keep() -> bool:

@@ -5,25 +5,31 @@ from __future__ import annotations
 import re
 from contextlib import suppress
 from datetime import datetime
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
 from django.db import models
+from django.utils import timezone
+from django.utils.formats import date_format
 from django.utils.functional import cached_property
-from django.utils.translation import gettext, gettext_noop
+from django.utils.translation import gettext, gettext_noop, pgettext_lazy
+from django.utils.translation import gettext_lazy as _
 
 from catalog import addresses, keys
 from catalog.prices import Band, BilledAs, Currency, Price, Rate, in_force
 from providers.dialects import DIALECTS
 from providers.messages import Ability, Effort, Endpoint, Secret
 
+if TYPE_CHECKING:
+    from django_stubs_ext import StrOrPromise
+
 __all__ = ["Band", "BilledAs", "Circuit", "LanguageModel", "NoRouteError", "Price", "Provider", "Rate", "Route", "Step"]
 
 # An administrator names the setting, so it must be none of the others: they would be sent to the provider as its key.
 KEY_SETTING = re.compile(r"^[A-Z][A-Z0-9_]*_API_KEY\Z")
-names_a_key = RegexValidator(KEY_SETTING, "Enter a name like DEEPSEEK_API_KEY, ending in _API_KEY.")
+names_a_key = RegexValidator(KEY_SETTING, _("Enter a name like DEEPSEEK_API_KEY, ending in _API_KEY."))
 
 
 # Of the routes of a fresh install; see catalog.defaults.
@@ -38,34 +44,38 @@ FRESH_LABELS = {
 }
 
 
-def dialects() -> list[tuple[str, str]]:
-    return [(name, dialect.label) for name, dialect in DIALECTS.items()]
+def dialects() -> list[tuple[str, StrOrPromise]]:
+    return [(name, _(dialect.label)) for name, dialect in DIALECTS.items()]
 
 
 class Provider(models.Model):
     """A server that answers. Its key comes from the environment, or is kept here encrypted."""
 
-    name = models.SlugField(max_length=40, unique=True)
-    dialect = models.CharField(max_length=20, choices=dialects, default="openai")
+    name = models.SlugField(_("name"), max_length=40, unique=True)
+    dialect = models.CharField(_("dialect"), max_length=20, choices=dialects, default="openai")
     base_url = models.CharField(
-        "address", max_length=200, blank=True, help_text="Without an address the provider is not offered."
+        pgettext_lazy("of a server", "address"),
+        max_length=200,
+        blank=True,
+        help_text=_("Without an address the provider is not offered."),
     )
     key_setting = models.CharField(
-        "setting with the key",
+        _("setting with the key"),
         max_length=60,
         blank=True,
         validators=[names_a_key],
-        help_text="For example DEEPSEEK_API_KEY. Blank: needs no key, or one that is entered here.",
+        help_text=_("For example DEEPSEEK_API_KEY. Blank: needs no key, or one that is entered here."),
     )
     # See keys.py. Left out of dumpdata.
     encrypted_key = models.TextField(blank=True, editable=False, serialize=False)
     currency = models.CharField(
-        "billed in", max_length=3, choices=Currency, default=Currency.USD, db_default=Currency.USD
+        _("billed in"), max_length=3, choices=Currency, default=Currency.USD, db_default=Currency.USD
     )
-    concurrency = models.PositiveIntegerField("answers at once", default=16, validators=[MinValueValidator(1)])
-    enabled = models.BooleanField(default=True)
+    concurrency = models.PositiveIntegerField(_("answers at once"), default=16, validators=[MinValueValidator(1)])
+    enabled = models.BooleanField(_("enabled"), default=True)
 
     class Meta:
+        verbose_name, verbose_name_plural = _("provider"), _("providers")
         constraints = [
             models.CheckConstraint(
                 condition=models.Q(concurrency__gte=1), name="a_provider_answers_at_least_one_at_once"
@@ -104,15 +114,16 @@ class Provider(models.Model):
     def not_ready_because(self) -> str:
         """Why it can't be asked, in a sentence for administrators; "" when it can."""
         if not self.enabled:
-            return "It is switched off."
+            return gettext("It is switched off.")
         if not self.base_url:
-            return "It has no address."
+            return gettext("It has no address.")
         try:
             key = self.kept_key or Secret(self._key_in_environment)
         except keys.KeyLostError as error:
             return error.sentence
         if self.key_setting and not key:
-            return f"It has no key: set {self.key_setting} in the environment, or enter a key."
+            sentence = gettext("It has no key: set %(setting)s in the environment, or enter a key.")
+            return sentence % {"setting": self.key_setting}
         return addresses.refusal(self.base_url, has_key=bool(key))
 
     @property
@@ -121,7 +132,7 @@ class Provider(models.Model):
 
     @property
     def circuit_state(self) -> str:
-        return self.circuit.state if hasattr(self, "circuit") else "closed"
+        return self.circuit.state if hasattr(self, "circuit") else gettext("closed")
 
     @property
     def endpoint(self) -> Endpoint:
@@ -139,30 +150,32 @@ class Provider(models.Model):
 class LanguageModel(models.Model):
     """A model as its provider names it."""
 
-    provider = models.ForeignKey(Provider, models.CASCADE, related_name="models")
-    name = models.CharField("name at the provider", max_length=120)
-    context_tokens = models.PositiveIntegerField(default=8192)
-    output_tokens = models.PositiveIntegerField("most tokens of one answer", default=2048)
-    thinks = models.BooleanField(default=False)
-    sees = models.BooleanField("sees images", default=False)
-    uses_tools = models.BooleanField(default=True)
-    answers_json = models.BooleanField("has a JSON mode", default=True)
+    provider = models.ForeignKey(Provider, models.CASCADE, related_name="models", verbose_name=_("provider"))
+    name = models.CharField(_("name at the provider"), max_length=120)
+    context_tokens = models.PositiveIntegerField(_("tokens of its window"), default=8192)
+    output_tokens = models.PositiveIntegerField(_("most tokens of one answer"), default=2048)
+    thinks = models.BooleanField(_("thinks"), default=False)
+    sees = models.BooleanField(_("sees images"), default=False)
+    uses_tools = models.BooleanField(_("uses tools"), default=True)
+    answers_json = models.BooleanField(_("has a JSON mode"), default=True)
     continues = models.BooleanField(
-        "continues an answer", default=True, help_text="Goes on from the last character, where its server can."
+        _("continues an answer"), default=True, help_text=_("Goes on from the last character, where its server can.")
     )
-    fills = models.BooleanField("fills in the middle", default=False)
+    fills = models.BooleanField(_("fills in the middle"), default=False)
     opens_thinking = models.BooleanField(
-        default=False, help_text="Its template opens the thinking itself: answers show </think> and never <think>."
+        _("opens the thinking"),
+        default=False,
+        help_text=_("Its template opens the thinking itself: answers show </think> and never <think>."),
     )
     unpriced_allowed = models.BooleanField(
-        "may answer without a price",
+        _("may answer without a price"),
         default=False,
         db_default=False,
-        help_text="What it costs is then unknown: its calls are flagged, and never taken for free.",
+        help_text=_("What it costs is then unknown: its calls are flagged, and never taken for free."),
     )
 
     class Meta:
-        verbose_name = "model"
+        verbose_name, verbose_name_plural = _("model"), _("models")
         constraints = [models.UniqueConstraint(fields=["provider", "name"], name="one_row_per_model_of_a_provider")]
 
     def __str__(self) -> str:
@@ -170,9 +183,9 @@ class LanguageModel(models.Model):
 
     def clean(self) -> None:
         if self.context_tokens is not None and (self.output_tokens or 0) > self.context_tokens:
-            raise ValidationError({"output_tokens": "An answer can't be longer than the window that it stands in."})
+            raise ValidationError({"output_tokens": _("An answer can't be longer than the window that it stands in.")})
         if not self.output_tokens:
-            raise ValidationError({"output_tokens": "An answer needs at least one token."})
+            raise ValidationError({"output_tokens": _("An answer needs at least one token.")})
 
     @property
     def abilities(self) -> frozenset[Ability]:
@@ -230,43 +243,50 @@ class RouteQuerySet(models.QuerySet["Route"]):
 class NoRouteError(Exception):
     """No provider is ready."""
 
-    sentence = "No model is set up yet. An administrator can set DEEPSEEK_API_KEY or add a provider."
+    sentence = _("No model is set up yet. An administrator can set DEEPSEEK_API_KEY or add a provider.")
 
 
 class Route(models.Model):
     """The name members choose, and what stands behind it: a chain of models, of which the first that can answers."""
 
     class Effort(models.TextChoices):
-        OFF = "off", "no thinking"
-        LOW = "low", "a little thinking"
-        HIGH = "high", "thinking"
-        MAX = "max", "much thinking"
+        OFF = "off", _("no thinking")
+        LOW = "low", _("a little thinking")
+        HIGH = "high", pgettext_lazy("how much", "thinking")
+        MAX = "max", _("much thinking")
 
     class Auto(models.TextChoices):
         """The part that a route plays when members let us choose."""
 
-        NONE = "", "not chosen by Auto"
-        CHOOSER = "chooser", "is Auto: chooses another route for every question"
-        IMAGES = "images", "for questions with images"
-        CODE = "code", "for questions with code"
-        LONG = "long", "for what is too long for the others"
-        OTHERWISE = "otherwise", "for all other questions"
+        NONE = "", _("not chosen by Auto")
+        CHOOSER = "chooser", _("is Auto: chooses another route for every question")
+        IMAGES = "images", _("for questions with images")
+        CODE = "code", _("for questions with code")
+        LONG = "long", _("for what is too long for the others")
+        OTHERWISE = "otherwise", _("for all other questions")
 
-    name = models.SlugField(max_length=60, unique=True)
-    label = models.CharField(max_length=60)
-    effort = models.CharField("thinking", max_length=4, choices=Effort, default=Effort.OFF)
-    instructions = models.TextField(blank=True, help_text="Told to the model before everything else.")
-    auto = models.CharField("Auto", max_length=10, choices=Auto, default=Auto.NONE, blank=True)
-    position = models.PositiveSmallIntegerField(default=50, help_text="The first one that is ready is the default.")
-    listed = models.BooleanField(
-        "in the short list", default=True, help_text="Others are offered as well, out of the way of newcomers."
+    name = models.SlugField(_("name"), max_length=60, unique=True)
+    label = models.CharField(_("label"), max_length=60)
+    effort = models.CharField(_("thinking"), max_length=4, choices=Effort, default=Effort.OFF)
+    instructions = models.TextField(
+        _("instructions"), blank=True, help_text=_("Told to the model before everything else.")
     )
-    enabled = models.BooleanField(default=True)
+    auto = models.CharField(_("Auto"), max_length=10, choices=Auto, default=Auto.NONE, blank=True)
+    position = models.PositiveSmallIntegerField(
+        _("position"), default=50, help_text=_("The first one that is ready is the default.")
+    )
+    listed = models.BooleanField(
+        _("in the short list"), default=True, help_text=_("Others are offered as well, out of the way of newcomers.")
+    )
+    enabled = models.BooleanField(_("enabled"), default=True)
+
+    class Meta:
+        verbose_name, verbose_name_plural = _("route"), _("routes")
 
     objects: ClassVar[RouteQuerySet] = RouteQuerySet.as_manager()  # type: ignore[assignment]  # a Manager, to the stubs
 
     def __str__(self) -> str:
-        return self.label
+        return self.title
 
     @property
     def title(self) -> str:
@@ -307,25 +327,29 @@ class Route(models.Model):
 class Step(models.Model):
     """One model of a route's chain, and how hard we try it before the next one's turn."""
 
-    route = models.ForeignKey(Route, models.CASCADE, related_name="steps")
-    position = models.PositiveSmallIntegerField(default=1)
-    model = models.ForeignKey(LanguageModel, models.CASCADE, related_name="steps")
-    attempts = models.PositiveSmallIntegerField(default=4, validators=[MinValueValidator(1), MaxValueValidator(10)])
+    route = models.ForeignKey(Route, models.CASCADE, related_name="steps", verbose_name=_("route"))
+    position = models.PositiveSmallIntegerField(_("position"), default=1)
+    model = models.ForeignKey(LanguageModel, models.CASCADE, related_name="steps", verbose_name=_("model"))
+    attempts = models.PositiveSmallIntegerField(
+        _("attempts"), default=4, validators=[MinValueValidator(1), MaxValueValidator(10)]
+    )
     temperature = models.FloatField(
+        _("temperature"),
         null=True,
         blank=True,
         validators=[MinValueValidator(0), MaxValueValidator(2)],
-        help_text="Unless a member says.",
+        help_text=_("Unless a member says."),
     )
     timeout = models.FloatField(
-        "seconds for its first word",
+        _("seconds for its first word"),
         null=True,
         blank=True,
         validators=[MinValueValidator(1)],
-        help_text="Blank: the FIRST_EVENT_SECONDS of the settings.",
+        help_text=_("Blank: the FIRST_EVENT_SECONDS of the settings."),
     )
 
     class Meta:
+        verbose_name, verbose_name_plural = _("step"), _("steps")
         ordering = ["position", "pk"]
         constraints = [
             models.CheckConstraint(condition=models.Q(attempts__gte=1), name="a_step_is_tried_at_least_once")
@@ -346,6 +370,9 @@ class Circuit(models.Model):
     probed_until = models.DateTimeField(null=True, blank=True)  # one request is trying, and has so long to tell
     reason = models.CharField(max_length=60, blank=True)  # the error code that opened it
 
+    class Meta:
+        verbose_name, verbose_name_plural = _("circuit"), _("circuits")
+
     def __str__(self) -> str:
         return f"{self.provider}: {self.state}"
 
@@ -353,7 +380,10 @@ class Circuit(models.Model):
     def state(self) -> str:
         """In words, for administrators."""
         if self.retry_at is None:
-            return f"closed, {len(self.failures)} failed lately" if self.failures else "closed"
+            if not self.failures:
+                return gettext("closed")
+            return gettext("closed, %(count)s failed lately") % {"count": len(self.failures)}
+        values = {"reason": self.reason, "time": date_format(timezone.localtime(self.retry_at), "H:i:s T")}
         if self.probed_until:
-            return f"open ({self.reason}); one request is trying"
-        return f"open ({self.reason}); tries again after {self.retry_at:%H:%M:%S} UTC"
+            return gettext("open (%(reason)s); one request is trying") % values
+        return gettext("open (%(reason)s); tries again after %(time)s") % values

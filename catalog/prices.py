@@ -81,6 +81,7 @@ class Band(models.Model):
     )
 
     class Meta:
+        verbose_name, verbose_name_plural = _("band"), _("bands")
         constraints = [
             models.CheckConstraint(condition=~Q(zone="") & ~Q(hours=""), name="a_band_has_hours_in_a_time_zone")
         ]
@@ -143,6 +144,7 @@ class Price(Dated):
         band_id: int | None
 
     class Meta:
+        verbose_name, verbose_name_plural = _("price"), _("prices")
         ordering = ["model", "-valid_from", "band"]
         constraints = [
             models.CheckConstraint(
@@ -191,7 +193,7 @@ class BilledAs(Dated):
     )
 
     class Meta:
-        verbose_name = _("billed-as name")
+        verbose_name, verbose_name_plural = _("billed-as name"), _("billed-as names")
         constraints = [
             models.CheckConstraint(condition=_ends_later, name="a_name_ends_after_it_began"),
             ExclusionConstraint(
@@ -231,7 +233,7 @@ class Rate(models.Model):
     objects: ClassVar[RateManager] = RateManager()
 
     class Meta:
-        verbose_name = _("exchange rate")
+        verbose_name, verbose_name_plural = _("exchange rate"), _("exchange rates")
         ordering = ["currency", "into", "-valid_from"]
         constraints = [
             models.CheckConstraint(

@@ -14,6 +14,7 @@ from uuid import uuid4
 
 from django.utils.translation import gettext_noop
 
+from catalog.sentences import NOBODY
 from conversations import briefing, calling, crashing, ending, naming
 from conversations.briefing import STOPPED, Brief
 from conversations.calling import Candidate, OpenCall
@@ -23,7 +24,6 @@ from conversations.log import Log
 from conversations.models import Chunk, Generation
 from conversations.prompting import shortened
 from conversations.seams import Seam
-from conversations.sentences import NOBODY
 from providers.connections import Clients
 from providers.deltas import Delta, Reasoning, Text
 from providers.errors import (

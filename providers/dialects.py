@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from providers.marking import gettext_noop
 from providers.messages import Ability, Effort
 
 # What a server may lack, by the names of ChatRequest where there is one.
@@ -143,7 +144,7 @@ DIALECTS: Mapping[str, Dialect] = {
     # Models that do not reason refuse `reasoning_effort`; those that do refuse to be sampled otherwise, and to be
     # stopped. `user` is old, and known to everyone who imitates OpenAI.
     "openai": Dialect(
-        label="OpenAI-compatible",
+        label=gettext_noop("OpenAI-compatible"),
         efforts=_reasoning_efforts(),
         output_cap_field="max_completion_tokens",
         user_id_field="user",
@@ -179,7 +180,7 @@ DIALECTS: Mapping[str, Dialect] = {
     # Goes on by itself from an assistant's message at the end, and refuses to while thinking: so even a model that was
     # never declared to think is told not to.
     "llamacpp": Dialect(
-        label="llama.cpp server",
+        label=gettext_noop("llama.cpp server"),
         efforts=_llamacpp_switch,
         unthinking=_llamacpp_switch[Effort.OFF],
         lacks=frozenset({"strict_tools"}),
@@ -188,14 +189,14 @@ DIALECTS: Mapping[str, Dialect] = {
     ),
     # Translates for whoever stands behind it.
     "litellm": Dialect(
-        label="LiteLLM proxy",
+        label=gettext_noop("LiteLLM proxy"),
         efforts=_reasoning_efforts(),
         user_id_field="user",
         replay="with_tools",
     ),
     # The endpoint that speaks like OpenAI's. It returns no thinking, and budgets it in tokens.
     "anthropic": Dialect(
-        label="Anthropic (OpenAI-compatible endpoint)",
+        label=gettext_noop("Anthropic (OpenAI-compatible endpoint)"),
         efforts={
             Effort.OFF: _off,
             **{

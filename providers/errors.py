@@ -37,12 +37,9 @@ No sentence holds a key; `str()` and `repr()` show nothing but the sentence.
 
 from typing import Literal
 
+from providers.marking import gettext_noop
+
 Clock = Literal["first_event", "idle", "total"]
-
-
-def gettext_noop(sentence: str) -> str:
-    """Marks what people read. This floor speaks English alone; who shows it says it in the reader's language."""
-    return sentence
 
 
 class ProviderError(Exception):

@@ -24,6 +24,7 @@ import pytest
 from django.conf import settings
 from django.db import connection, connections
 from django.test import override_settings
+from django.utils import translation
 from psycopg.conninfo import conninfo_to_dict
 from pytest_django import DjangoDbBlocker
 
@@ -66,6 +67,13 @@ def static_files_are_found_when_they_are_asked_for() -> Iterator[None]:
     """Each test client makes the middleware anew, and WhiteNoise would look at all files every time, for 35 ms."""
     with override_settings(WHITENOISE_AUTOREFRESH=True):
         yield
+
+
+@pytest.fixture(autouse=True)
+def no_language_is_left_over() -> Iterator[None]:
+    """A request of the test client speaks in the test's own context; a real one has a context to itself."""
+    yield
+    translation.deactivate()
 
 
 @pytest.fixture(scope="session")

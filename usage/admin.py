@@ -7,6 +7,7 @@ from typing import Any
 from django.contrib import admin
 from django.db.models import Model
 from django.http import HttpRequest
+from django.utils.translation import gettext_lazy as _
 
 from accounts.long_lists import Before, LongListAdmin, Seen
 from usage.forms import LimitForm
@@ -34,7 +35,7 @@ class CallAdmin(Accounts[Call]):
     list_filter = (Before, "purpose", ("provider", Seen), ("model", Seen), ("reply__error_code", Seen))
     list_select_related = ("reply",)
 
-    @admin.display(ordering="reply__error_code")
+    @admin.display(ordering="reply__error_code", description=_("outcome"))
     def outcome(self, call: Call) -> str:
         """What came of it; nothing for one that is under way, or whose worker died."""
         return str(call.reply) if hasattr(call, "reply") else ""
@@ -76,7 +77,7 @@ class LimitAdmin(admin.ModelAdmin[Limit]):
     autocomplete_fields = ("member",)
     ordering = ("unit", "window", "member", "group")
     fieldsets = (
-        ("For whom", {"fields": ("member", "group", "shared")}),
+        (_("For whom"), {"fields": ("member", "group", "shared")}),
         (None, {"fields": ("unit", "amount", "window")}),
-        ("Before the end", {"fields": ("soft_percent", "step", "step_percent", "step_route")}),
+        (_("Before the end"), {"fields": ("soft_percent", "step", "step_percent", "step_route")}),
     )

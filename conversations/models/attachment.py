@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from django.db import models
 from django.urls import reverse
+from django.utils.translation import gettext_lazy
 
 if TYPE_CHECKING:
     from conversations.models import Message
@@ -65,6 +66,7 @@ class Attachment(models.Model):
         message_id: uuid.UUID
 
     class Meta:
+        verbose_name, verbose_name_plural = gettext_lazy("attachment"), gettext_lazy("attachments")
         ordering = ["position"]
         constraints = [
             # A question that is posted twice at once must not have its images twice.

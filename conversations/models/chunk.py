@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from django.db import models
+from django.utils.translation import gettext_lazy as _
 
 
 class Chunk(models.Model):
@@ -22,6 +23,9 @@ class Chunk(models.Model):
     epoch = models.PositiveIntegerField()
     kind = models.PositiveSmallIntegerField(choices=Kind)
     text = models.TextField()
+
+    class Meta:
+        verbose_name, verbose_name_plural = _("piece of an answer"), _("pieces of answers")
 
     def __str__(self) -> str:
         return f"{self.generation_id} {self.seq}"

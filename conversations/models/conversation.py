@@ -10,6 +10,7 @@ from django.conf import settings
 from django.db import connection, models
 from django.db.models.functions import Now
 from django.urls import reverse
+from django.utils.translation import gettext_lazy as _
 
 from conversations.days import Day, day_of
 
@@ -83,6 +84,7 @@ class Conversation(models.Model):
     objects: ClassVar[ConversationQuerySet] = ConversationQuerySet.as_manager()  # type: ignore[assignment]  # a Manager, to the stubs
 
     class Meta:
+        verbose_name, verbose_name_plural = _("conversation"), _("conversations")
         indexes = [
             models.Index(
                 fields=["owner", "-asked_at", "-id"],

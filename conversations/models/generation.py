@@ -11,6 +11,7 @@ from django.conf import settings
 from django.db import models, transaction
 from django.db.models import Q
 from django.db.models.functions import Now
+from django.utils.translation import gettext_lazy as _
 
 QUEUED_ANEW = [
     "not_before",
@@ -67,66 +68,79 @@ class Generation(models.Model):
     """One answer to be written: queued by a page, claimed by a worker, fenced by its epoch."""
 
     class State(models.TextChoices):
-        QUEUED = "queued"
-        RUNNING = "running"
-        DONE = "done"
-        STOPPED = "stopped"
-        FAILED = "failed"
-        INTERRUPTED = "interrupted"
+        QUEUED = "queued", _("queued")
+        RUNNING = "running", _("running")
+        DONE = "done", _("done")
+        STOPPED = "stopped", _("stopped")
+        FAILED = "failed", _("failed")
+        INTERRUPTED = "interrupted", _("interrupted")
 
     LIVE = (State.QUEUED, State.RUNNING)
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     conversation = models.ForeignKey("Conversation", models.CASCADE, related_name="generations")
     message = models.OneToOneField("Message", models.CASCADE, related_name="generation")
-    member = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="+")
-    route = models.ForeignKey("catalog.Route", models.SET_NULL, null=True)
-    state = models.CharField(max_length=12, choices=State, default=State.QUEUED)
+    member = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="+", verbose_name=_("member"))
+    route = models.ForeignKey("catalog.Route", models.SET_NULL, null=True, verbose_name=_("route"))
+    state = models.CharField(_("state"), max_length=12, choices=State, default=State.QUEUED)
     stop_requested = models.BooleanField(default=False)
-    not_before = models.DateTimeField(db_default=Now())
+    not_before = models.DateTimeField(_("not before"), db_default=Now())
     # How it was asked for: a Parameters, and why Auto chose this route.
-    parameters = models.JSONField(default=dict, blank=True)
-    routed_because = models.CharField(max_length=60, blank=True)
+    parameters = models.JSONField(_("parameters"), default=dict, blank=True)
+    routed_because = models.CharField(_("chosen by Auto because of"), max_length=60, blank=True)
     # What a limit made of it. Defaults in the database: workers of the version before this may still run.
     output_cap = models.PositiveIntegerField(
+        _("output cap"),
         null=True,
         blank=True,
-        help_text="tokens that its Hold is enough for; without one no limit counts",
+        help_text=_("tokens that its Hold is enough for; without one no limit counts"),
     )
-    limit_notes = models.CharField(max_length=500, blank=True, default="", db_default="")
+    limit_notes = models.CharField(_("limit notes"), max_length=500, blank=True, default="", db_default="")
 
     # Who writes it. An append names the epoch; a writer of an older one is refused.
-    epoch = models.PositiveIntegerField(default=0)
-    owner = models.CharField(max_length=80, blank=True)
-    lease_until = models.DateTimeField(null=True)
+    epoch = models.PositiveIntegerField(_("epoch"), default=0)
+    owner = models.CharField(_("worker"), max_length=80, blank=True)
+    lease_until = models.DateTimeField(_("lease until"), null=True)
     # The log's events up to here stand in the message already. An answer that is continued goes on counting.
-    folded_seq = models.PositiveIntegerField(default=0)
+    folded_seq = models.PositiveIntegerField(_("events in the message"), default=0)
 
     # How it goes on by itself. Each has a default in the database: workers of the version before this may still run.
     is_unasked = models.BooleanField(
-        default=False, db_default=False, help_text="since it was claimed, no provider was asked who did not refuse"
+        _("nobody asked yet"),
+        default=False,
+        db_default=False,
+        help_text=_("since it was claimed, no provider was asked who did not refuse"),
     )
     resumed_from = models.PositiveIntegerField(
-        null=True, blank=True, help_text="the end of its log when it last went on after an interruption"
+        _("went on from"),
+        null=True,
+        blank=True,
+        help_text=_("the end of its log when it last went on after an interruption"),
     )
-    deaths = models.PositiveSmallIntegerField(default=0, db_default=0, help_text="workers that were lost with it")
+    deaths = models.PositiveSmallIntegerField(
+        _("lost workers"), default=0, db_default=0, help_text=_("workers that were lost with it")
+    )
 
     # How it went.
-    created_at = models.DateTimeField(db_default=Now())
-    started_at = models.DateTimeField(null=True)  # when it was first claimed; its hour runs from here
-    first_text_at = models.DateTimeField(null=True)
-    thought_ms = models.PositiveIntegerField(null=True, help_text="from its first thoughts to its first words")
-    ended_at = models.DateTimeField(null=True)
-    provider = models.CharField(max_length=40, blank=True)
-    model = models.CharField(max_length=120, blank=True)
-    is_fallback = models.BooleanField(default=False, help_text="another model than the route's first answered")
-    returned_model = models.CharField(max_length=120, blank=True)
-    fingerprint = models.CharField(max_length=200, blank=True)
-    trace_id = models.CharField(max_length=200, blank=True)
-    finish_reason = models.CharField(max_length=60, blank=True)
-    usage = models.JSONField(null=True)
-    error_code = models.CharField(max_length=60, blank=True)
-    error = models.TextField(blank=True, help_text="the sentence the member reads")
+    created_at = models.DateTimeField(_("asked at"), db_default=Now())
+    started_at = models.DateTimeField(_("begun at"), null=True)  # when it was first claimed; its hour runs from here
+    first_text_at = models.DateTimeField(_("first words at"), null=True)
+    thought_ms = models.PositiveIntegerField(
+        _("thought for (ms)"), null=True, help_text=_("from its first thoughts to its first words")
+    )
+    ended_at = models.DateTimeField(_("ended at"), null=True)
+    provider = models.CharField(_("provider"), max_length=40, blank=True)
+    model = models.CharField(_("model"), max_length=120, blank=True)
+    is_fallback = models.BooleanField(
+        _("fallback"), default=False, help_text=_("another model than the route's first answered")
+    )
+    returned_model = models.CharField(_("model by its own account"), max_length=120, blank=True)
+    fingerprint = models.CharField(_("fingerprint"), max_length=200, blank=True)
+    trace_id = models.CharField(_("trace id"), max_length=200, blank=True)
+    finish_reason = models.CharField(_("finish reason"), max_length=60, blank=True)
+    usage = models.JSONField(_("usage"), null=True)
+    error_code = models.CharField(_("error code"), max_length=60, blank=True)
+    error = models.TextField(_("error"), blank=True, help_text=_("the sentence the member reads"))
 
     objects: ClassVar[GenerationQuerySet] = GenerationQuerySet.as_manager()  # type: ignore[assignment]  # a Manager, to the stubs
 
@@ -138,6 +152,7 @@ class Generation(models.Model):
         route_id: int | None
 
     class Meta:
+        verbose_name, verbose_name_plural = _("generation"), _("generations")
         indexes = [
             models.Index(fields=["not_before", "created_at"], name="generations_to_claim", condition=Q(state="queued")),
             models.Index(fields=["created_at"], name="generations_by_time"),
@@ -160,7 +175,7 @@ class Generation(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.state} {self.pk}"
+        return f"{self.get_state_display()} {self.pk}"
 
     @property
     def is_live(self) -> bool:

@@ -11,6 +11,7 @@ from django.conf import settings
 from django.db import models
 from django.db.models.functions import Now
 from django.urls import reverse
+from django.utils.translation import gettext_lazy as _
 
 from conversations.models.attachment import Attachment
 
@@ -67,6 +68,7 @@ class Message(models.Model):
         generation: Generation
 
     class Meta:
+        verbose_name, verbose_name_plural = _("message"), _("messages")
         indexes = [
             models.Index(fields=["conversation", "changed_seq"], name="messages_changed_since"),
             models.Index(fields=["conversation"], name="first_questions", condition=models.Q(parent=None)),

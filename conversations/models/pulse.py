@@ -8,6 +8,7 @@ from typing import ClassVar
 from django.conf import settings
 from django.db import models
 from django.db.models.functions import Now
+from django.utils.translation import gettext_lazy as _
 
 
 class PulseQuerySet(models.QuerySet["Pulse"]):
@@ -30,6 +31,9 @@ class Pulse(models.Model):
     seen_at = models.DateTimeField(db_default=Now())
 
     objects: ClassVar[PulseQuerySet] = PulseQuerySet.as_manager()  # type: ignore[assignment]  # a Manager, to the stubs
+
+    class Meta:
+        verbose_name, verbose_name_plural = _("pulse of a worker"), _("pulses of workers")
 
     def __str__(self) -> str:
         return self.name

@@ -10,7 +10,7 @@ from django.utils.translation import get_language
 from django.utils.translation.trans_real import DjangoTranslation
 from django.views.i18n import JavaScriptCatalog
 
-from conversations import sentences
+from catalog import sentences
 
 register = template.Library()
 register.filter("translated", sentences.translated)

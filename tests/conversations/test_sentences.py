@@ -6,10 +6,10 @@ import pytest
 from django.test import Client
 from django.utils import translation
 
+from catalog.sentences import NOBODY, translated
 from conversations import answering, briefing, calling, ending
 from conversations.ending import Outcome
 from conversations.models import Conversation, Generation
-from conversations.sentences import NOBODY, translated
 from providers.errors import ImagesRefusedError, OverloadedError, ProviderError, StalledError
 
 COMPLAINT = "The model cannot look at images: at most 0 image(s): see https://example.org/a: b"

@@ -12,6 +12,7 @@ from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
+from django.utils.translation import gettext_lazy as _
 
 from usage.models.limit import Unit
 
@@ -47,6 +48,7 @@ class Balance(models.Model):
     objects: ClassVar[BalanceQuerySet] = BalanceQuerySet.as_manager()  # type: ignore[assignment]  # a Manager, to the stubs
 
     class Meta:
+        verbose_name, verbose_name_plural = _("balance"), _("balances")
         constraints = [
             models.UniqueConstraint(fields=["subject", "window", "starts_at"], name="one_balance_of_a_window"),
             models.CheckConstraint(
@@ -83,6 +85,7 @@ class Hold(models.Model):
     created_at = models.DateTimeField(db_default=Now())
 
     class Meta:
+        verbose_name, verbose_name_plural = _("hold"), _("holds")
         constraints = [
             models.CheckConstraint(
                 condition=Q(cost__gte=0, tokens__gte=0, requests__gte=0), name="a_hold_is_not_negative"

@@ -12,6 +12,7 @@ from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import Count, Q, Sum, Value
 from django.db.models.functions import Coalesce, Now
+from django.utils.translation import gettext_lazy as _
 
 from usage.models.call import Call
 
@@ -71,48 +72,54 @@ class Charge(models.Model):
     """
 
     class Kind(models.TextChoices):
-        CHARGE = "charge", "charge"
-        LATE = "late", "what its provider counted, told after it had been estimated"
-        CORRECTION = "correction", "correction"
+        CHARGE = "charge", _("charge")
+        LATE = "late", _("what its provider counted, told after it had been estimated")
+        CORRECTION = "correction", _("correction")
 
-    call = models.ForeignKey(Call, models.PROTECT, related_name="charges")
-    kind = models.CharField(max_length=10, choices=Kind, default=Kind.CHARGE)
-    reason = models.CharField(max_length=200, blank=True, help_text="of a correction")
+    call = models.ForeignKey(Call, models.PROTECT, related_name="charges", verbose_name=_("call"))
+    kind = models.CharField(_("kind"), max_length=10, choices=Kind, default=Kind.CHARGE)
+    reason = models.CharField(_("reason"), max_length=200, blank=True, help_text=_("of a correction"))
 
     # Who, and what for: as on its Call.
-    generation_id = models.UUIDField()
-    conversation_id = models.UUIDField()
-    member_id = models.UUIDField()
-    member_label = models.CharField(max_length=254, blank=True)
-    group_ids = ArrayField(models.IntegerField(), default=list)
-    purpose = models.CharField(max_length=10, choices=Call.Purpose)
-    provider = models.CharField(max_length=40)
-    model = models.CharField(max_length=120)
-    returned_model = models.CharField(max_length=120, blank=True)
+    generation_id = models.UUIDField(_("generation id"))
+    conversation_id = models.UUIDField(_("conversation id"))
+    member_id = models.UUIDField(_("member id"))
+    member_label = models.CharField(_("member label"), max_length=254, blank=True)
+    group_ids = ArrayField(models.IntegerField(), default=list, verbose_name=_("group ids"))
+    purpose = models.CharField(_("purpose"), max_length=10, choices=Call.Purpose)
+    provider = models.CharField(_("provider"), max_length=40)
+    model = models.CharField(_("model"), max_length=120)
+    returned_model = models.CharField(_("returned model"), max_length=120, blank=True)
 
     # When. The start decides which price counts, and to which day it belongs.
-    sent_at = models.DateTimeField()
-    finished_at = models.DateTimeField(db_default=Now())
-    created_at = models.DateTimeField(db_default=Now())
+    sent_at = models.DateTimeField(_("sent at"))
+    finished_at = models.DateTimeField(_("finished at"), db_default=Now())
+    created_at = models.DateTimeField(_("created at"), db_default=Now())
 
     # How much. Tokens and amounts of a correction are differences, with their sign. Reasoning is part of the output.
-    cache_hit_tokens = models.BigIntegerField(default=0)
-    cache_miss_tokens = models.BigIntegerField(default=0)
-    output_tokens = models.BigIntegerField(default=0)
-    reasoning_tokens = models.BigIntegerField(default=0)
-    is_estimated = models.BooleanField(default=False, help_text="its provider did not count, or nobody heard it")
+    cache_hit_tokens = models.BigIntegerField(_("cache hit tokens"), default=0)
+    cache_miss_tokens = models.BigIntegerField(_("cache miss tokens"), default=0)
+    output_tokens = models.BigIntegerField(_("output tokens"), default=0)
+    reasoning_tokens = models.BigIntegerField(_("reasoning tokens"), default=0)
+    is_estimated = models.BooleanField(
+        _("is estimated"), default=False, help_text=_("its provider did not count, or nobody heard it")
+    )
 
     # At which price: the row, and what stood in it.
-    price_id = models.BigIntegerField(null=True)
-    currency = models.CharField(max_length=3, blank=True)
-    cache_hit_price = models.DecimalField(max_digits=12, decimal_places=6, null=True)
-    cache_miss_price = models.DecimalField(max_digits=12, decimal_places=6, null=True)
-    output_price = models.DecimalField(max_digits=12, decimal_places=6, null=True)
-    call_price = models.DecimalField(max_digits=12, decimal_places=6, null=True)
-    amount = models.DecimalField(max_digits=20, decimal_places=12, null=True, help_text="in the price's currency")
-    rate = models.DecimalField(max_digits=16, decimal_places=8, null=True)
-    cost = models.DecimalField(max_digits=20, decimal_places=12, null=True, help_text="in the reporting currency")
-    reported_in = models.CharField(max_length=3)
+    price_id = models.BigIntegerField(_("price id"), null=True)
+    currency = models.CharField(_("currency"), max_length=3, blank=True)
+    cache_hit_price = models.DecimalField(_("cache hit price"), max_digits=12, decimal_places=6, null=True)
+    cache_miss_price = models.DecimalField(_("cache miss price"), max_digits=12, decimal_places=6, null=True)
+    output_price = models.DecimalField(_("output price"), max_digits=12, decimal_places=6, null=True)
+    call_price = models.DecimalField(_("call price"), max_digits=12, decimal_places=6, null=True)
+    amount = models.DecimalField(
+        _("amount"), max_digits=20, decimal_places=12, null=True, help_text=_("in the price's currency")
+    )
+    rate = models.DecimalField(_("rate"), max_digits=16, decimal_places=8, null=True)
+    cost = models.DecimalField(
+        _("cost"), max_digits=20, decimal_places=12, null=True, help_text=_("in the reporting currency")
+    )
+    reported_in = models.CharField(_("reported in"), max_length=3)
 
     objects: ClassVar[ChargeQuerySet] = ChargeQuerySet.as_manager()  # type: ignore[assignment]  # a Manager, to the stubs
 
@@ -120,6 +127,7 @@ class Charge(models.Model):
         call_id: UUID
 
     class Meta:
+        verbose_name, verbose_name_plural = _("charge"), _("charges")
         constraints = [
             models.UniqueConstraint(
                 fields=["call", "kind"], condition=~Q(kind="correction"), name="a_call_is_charged_once"

@@ -90,6 +90,7 @@ class Limit(models.Model):
         step_route_id: int | None
 
     class Meta:
+        verbose_name, verbose_name_plural = _("limit"), _("limits")
         constraints = [
             models.UniqueConstraint(
                 fields=["member", "group", "shared", "unit", "window"],
@@ -181,6 +182,7 @@ class Raise(models.Model):
         member_id: UUID
 
     class Meta:
+        verbose_name, verbose_name_plural = _("raise"), _("raises")
         constraints = [
             models.CheckConstraint(
                 condition=Q(amount__gt=0, amount__lt=MOST),
@@ -226,6 +228,7 @@ class RaiseRequest(models.Model):
         member_id: UUID
 
     class Meta:
+        verbose_name, verbose_name_plural = _("request for a raise"), _("requests for raises")
         constraints = [
             models.UniqueConstraint(
                 fields=["member"], condition=Q(state="open"), name="a_member_asks_for_one_raise_at_a_time"

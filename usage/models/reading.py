@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from django.db import models
 from django.db.models.functions import Now
+from django.utils.translation import gettext_lazy as _
 
 from catalog.models import Provider
 
@@ -32,6 +33,7 @@ class Reading(models.Model):
         pk: int
 
     class Meta:
+        verbose_name, verbose_name_plural = _("reading of a balance"), _("readings of balances")
         indexes = [models.Index(fields=["provider", "currency", "taken_at"], name="readings_of_an_account")]
 
     def __str__(self) -> str:
