@@ -112,10 +112,15 @@ def standings(member_id: UUID, at: datetime | None = None) -> list[Standing]:
     at = at or timezone.now()
     limits = limits_of(member_id)
     kept = {(it.subject, it.window): it for it in _find(limits, member_id, at)}
+    raises = _raises(member_id, limits, at)
     return [
-        _standing(limit, kept.get((limit.subject(member_id), limit.window)) or _new(limit, member_id, at), at, raised)
+        _standing(
+            limit,
+            kept.get((limit.subject(member_id), limit.window)) or _new(limit, member_id, at),
+            at,
+            raises.get(limit.kind, Decimal(0)),
+        )
         for limit in limits
-        for raised in [_raises(member_id, limits, at).get(limit.kind, Decimal(0))]
     ]
 
 
