@@ -6,6 +6,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
+from django.template.loader import render_to_string
 from playwright.sync_api import Page, expect
 
 from accounts import links
@@ -182,6 +183,37 @@ def test_the_pages_around_the_chat_shut_nobody_out_either(
     ):
         page.goto(f"{window.address}{address}")
         look(page, f"{looks}-{number}")
+
+
+@pytest.mark.parametrize("looks", ["wide-light", "narrow-dark"])
+def test_neither_do_the_pages_that_say_what_went_wrong(visit: Visit, alice: User, route: Route, looks: str) -> None:
+    window = visit(alice, **LOOKS[looks])
+    page = window.tab("/offline/")
+    for name in ("400", "403", "403_csrf", "429", "500", "503"):
+        page.set_content(render_to_string(f"{name}.html"), wait_until="load")
+        expect(page.get_by_role("heading", level=1)).to_be_visible()
+        look(page, f"{looks}-error-{name}")
+
+
+@pytest.mark.parametrize("looks", ["wide-dark", "narrow-light"])
+def test_nor_do_the_pages_that_stand_in_for_the_script(
+    visit: Visit, alice: User, route: Route, upstream: Upstream, looks: str
+) -> None:
+    upstream.answer_with(playing(Script.text("A monad is a burrito.")))
+    window = visit(alice, **LOOKS[looks])
+    page = window.tab()
+    send(page, "What is a monad?")
+    wait_for_end(page)
+    conversation = urlsplit(page.url).path
+    message = page.locator(".message").first.get_attribute("id") or ""
+    edited = f"{conversation}m/{message.removeprefix('m-')}/"
+    for name, address in {
+        "rename": f"{conversation}rename/",
+        "delete": f"{conversation}delete/",
+        "edit": f"{edited}edit/",
+    }.items():
+        page.goto(f"{window.address}{address}")
+        look(page, f"{looks}-page-{name}")
 
 
 def _path(link: str) -> str:
