@@ -130,7 +130,7 @@ def build_world() -> World:
         "admin/catalog/rate": str(Rate.objects.create(currency="CNY", into="USD", rate=1, valid_from=now).pk),
         "admin/usage/call": str(call.pk),
         "admin/usage/charge": str(charge.pk),
-        "admin/usage/limit": str(Limit.objects.create(amount=1000).pk),
+        "admin/usage/limit": str(Limit.objects.create(amount=1000, member=people["disabled"]).pk),
         "admin/conversations/generation": str(generation.pk),
     }
     return World(people, sessions, question, parameters, objects)
