@@ -226,6 +226,7 @@ class Generation(models.Model):
 # PostgreSQL locks no rows of a query that ranks. Ranked in one pass: its statistics say that nothing is queued, so a
 # join would be done row by row, for a thousand in the queue a thousand times. By epoch, which every claim steps: asked
 # for its state once more, the planner would take it for rare and nest the loops again.
+# MATERIALIZED, or the planner may ask the inner query once for every row that it updates, and each time for others.
 # Of one that goes on by itself the first start counts; a member's Continue begins anew, also one that was queued by an
 # older version, which left the first start there.
 _CLAIM = """
@@ -238,19 +239,19 @@ _CLAIM = """
         SELECT id, epoch, created_at,
                answers + row_number() OVER (PARTITION BY member_id ORDER BY created_at, id) AS place
           FROM ranked WHERE state = 'queued' AND turn = 1 AND not_before <= now()
+    ), claimable AS MATERIALIZED (
+        SELECT q.id
+          FROM line JOIN conversations_generation AS q ON q.id = line.id AND q.epoch = line.epoch
+         WHERE line.place <= %(most)s
+         ORDER BY line.place, line.created_at
+         LIMIT %(limit)s
+           FOR UPDATE OF q SKIP LOCKED
     )
     UPDATE conversations_generation AS g
        SET state = 'running', epoch = g.epoch + 1, owner = %(owner)s, is_unasked = true,
            started_at = CASE WHEN resumed_from IS NULL THEN now() ELSE coalesce(started_at, now()) END,
            lease_until = now() + make_interval(secs => %(lease)s)
-      FROM (
-            SELECT q.id
-              FROM line JOIN conversations_generation AS q ON q.id = line.id AND q.epoch = line.epoch
-             WHERE line.place <= %(most)s
-             ORDER BY line.place, line.created_at
-             LIMIT %(limit)s
-               FOR UPDATE OF q SKIP LOCKED
-           ) AS claimable
+      FROM claimable
      WHERE g.id = claimable.id
  RETURNING g.*, now() - g.started_at AS age
 """

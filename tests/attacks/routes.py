@@ -148,6 +148,7 @@ FORMS: dict[str, Callable[[], dict[str, str]]] = {
     "c/<uuid:conversation_id>/ask/": lambda: {"text": "Hello", "key": str(uuid4())},
     "c/<uuid:conversation_id>/m/<uuid:message_id>/edit/": lambda: {"text": "Hello", "key": str(uuid4())},
     "c/<uuid:conversation_id>/rename/": lambda: {"title": "Mine now"},
+    "settings/": lambda: {"name": "", "language": "en", "theme": "dark", "send_key": "ctrl-enter", "notify": "on"},
     "accounts/password/change/": lambda: {
         "oldpassword": "correct horse battery",
         "password1": "a quiet green harbour",

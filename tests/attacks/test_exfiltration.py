@@ -70,8 +70,8 @@ HEADERS = {
 # Nothing but what is named here, and only from ourselves; a script only with the page's own number.
 POLICY = re.compile(
     r"default-src 'none'; (?:script-src 'nonce-([\w-]{20,})'; )?style-src 'self'; img-src 'self' blob:; "
-    r"font-src 'self'; manifest-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; "
-    r"frame-ancestors 'none'"
+    r"font-src 'self'; manifest-src 'self'; worker-src 'self'; connect-src 'self'; form-action 'self'; "
+    r"base-uri 'none'; frame-ancestors 'none'"
 )
 SEALED = "default-src 'none'; sandbox"  # an image
 

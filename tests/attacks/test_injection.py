@@ -13,6 +13,7 @@ from django.apps import apps
 from django.conf import settings
 from django.contrib.admin.models import CHANGE, LogEntry
 from django.core.cache import cache
+from django.db import connection, transaction
 from django.db.models import CharField, CompositePrimaryKey, Field, Model, TextField, Value
 from django.db.models.functions import Cast, Concat, Now, Right
 from django.http import HttpResponse
@@ -27,7 +28,6 @@ from tests.conversations.markdown.samples import ATTACKS
 from tests.conversations.replaying import Follower, Piece, WebProcess, Writer, assert_same, load
 from tests.images import upload
 from tests.serving import Web
-from usage.models import Call, Reply
 
 TEXT, REASONING = Chunk.Kind.TEXT, Chunk.Kind.REASONING
 PLAIN = "Plain words"
@@ -87,7 +87,8 @@ def test_one_character_at_a_time_it_stays_there_too(
 # What stands in the rows, wherever it is shown.
 
 OURS = {"accounts", "admin", "auth", "catalog", "conversations", "usage"}
-NOT_WORDS = {"password", "codename", "media_type", "object_id", "holidays"}  # found out, made by ourselves, a code
+# Found out or made by ourselves, and codes.
+NOT_WORDS = {"password", "codename", "media_type", "object_id", "holidays", "currency", "reported_in"}
 
 
 def texts(model: type[Model]) -> list[Field[Any, Any]]:
@@ -98,11 +99,13 @@ def texts(model: type[Model]) -> list[Field[Any, Any]]:
 
 def fill(word: str) -> None:
     """Put the word into every row of every table, wherever a text stands, as if no form had ever looked at it."""
-    for model in apps.get_models():
-        if model._meta.app_label in OURS and not isinstance(model._meta.pk, CompositePrimaryKey):
-            fits = {it.name: word.lower()[: (it.max_length or 1_000) - 4] for it in texts(model)}
-            own = Right(Cast("pk", CharField()), 4)
-            model._default_manager.update(**{name: Concat(Value(fit), own) for name, fit in fits.items()})
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("SET LOCAL session_replication_role = replica")  # the ledger takes no change from anybody
+        for model in apps.get_models():
+            if model._meta.app_label in OURS and not isinstance(model._meta.pk, CompositePrimaryKey):
+                fits = {it.name: word.lower()[: (it.max_length or 1_000) - 4] for it in texts(model)}
+                own = Right(Cast("pk", CharField()), 4)
+                model._default_manager.update(**{name: Concat(Value(fit), own) for name, fit in fits.items()})
 
 
 @pytest.fixture
@@ -112,7 +115,6 @@ def world(transactional_db: None) -> World:
     root = world.people["administrator"]
     assert root
     Generation.objects.update(state=Generation.State.FAILED, ended_at=Now(), is_fallback=True, usage={"a": "b"})
-    Reply.objects.create(call=Call.objects.get())
     Circuit.objects.create(provider=Provider.objects.get())
     LogEntry.objects.log_actions(root.pk, User.objects.all(), CHANGE, "Changed.")
     return world

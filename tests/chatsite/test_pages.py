@@ -39,7 +39,12 @@ def streams(request: HttpRequest) -> StreamingHttpResponse:
     return FileResponse(FILES[-1], content_type="text/plain")
 
 
-urlpatterns = [path("breaks/", breaks), path("form/", reads_a_form), path("streams/", streams)]
+urlpatterns = [
+    path("breaks/", breaks),
+    path("form/", reads_a_form),
+    path("streams/", streams),
+    path("manifest.webmanifest", look, name="manifest"),  # which every page names, also one that says what broke
+]
 
 
 @pytest.fixture
