@@ -43,7 +43,7 @@ urlpatterns = [
     path("breaks/", breaks),
     path("form/", reads_a_form),
     path("streams/", streams),
-    path("manifest.webmanifest", look, name="manifest"),  # which every page names, also one that says what broke
+    path("manifest.webmanifest", breaks, name="manifest"),  # which every page names, also one that says what broke
 ]
 
 
