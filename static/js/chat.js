@@ -275,7 +275,8 @@ const byId = (id) => document.getElementById(id);
   function showQuestion(key, text) {
     const id = `m-${key}`;
     if (byId(id)) return { undo() {} };
-    const message = byId("asked").content.firstElementChild.cloneNode(true);
+    // Not cloned: that would be of the template's own document, and images that go there and back are loaded anew.
+    const message = document.importNode(byId("asked").content.firstElementChild, true);
     message.id = id;
     message.querySelector(".typed").textContent = text.replace(/^\n+|\n+$/g, "");
     const thumbnails = [...byId("chosen").querySelectorAll("img")];
