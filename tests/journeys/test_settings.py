@@ -132,7 +132,7 @@ def test_a_setting_out_of_range_is_said_at_its_field_and_nothing_is_lost(
 
 
 def test_the_button_says_that_something_is_set_and_reset_takes_it_back(tab: Page, upstream: Upstream) -> None:
-    closed = tab.get_by_text("Settings", exact=True)
+    closed = tab.locator("#settings").get_by_text("Settings", exact=True)
     mark = "getComputedStyle(document.querySelector('#settings > summary'), '::after').content"
     assert tab.evaluate(mark) == "none"
     settings(tab).click()
