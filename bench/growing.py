@@ -18,6 +18,7 @@ from conversations import asking
 from conversations.feed.reader import Position
 from conversations.feed.turn import Asked, Room, take_turn
 from conversations.models import Chunk, Conversation
+from conversations.showing import MEMBERS
 from tests.conversations.replaying import Writer
 
 A_TURN = 8  # tokens; 500 a second at the shortest turn
@@ -90,10 +91,10 @@ class Reader:
 
     def turn(self) -> tuple[float, int]:
         """CPU seconds, and bytes of the frame."""
-        asked = {self._conversation.pk: Asked(self._room, [self._position], True)}
+        asked = {(self._conversation.pk, MEMBERS): Asked(self._room, [self._position], True)}
         begin = time.process_time()
         take_turn(asked)
         seconds = time.process_time() - begin
-        [told] = asked[self._conversation.pk].told
+        [told] = asked[self._conversation.pk, MEMBERS].told
         self._position = told.position
         return seconds, len(told.frame.encode())

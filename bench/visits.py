@@ -32,6 +32,7 @@ from conversations.feed.reader import Position
 from conversations.feed.turn import Asked, Room, take_turn
 from conversations.listing import Spot
 from conversations.models import Attachment, Chunk, Conversation, Generation, Message, path
+from conversations.showing import MEMBERS
 from usage.models import Call
 
 FOUND = (200, 204, 302, 303)
@@ -284,9 +285,9 @@ class Processes:
         assert not events.append(words)
 
     def _turn(self) -> None:
-        asked = {pk: Asked(room, [self._positions[pk]], True) for pk, room in self._rooms.items()}
+        asked = {(pk, MEMBERS): Asked(room, [self._positions[pk]], True) for pk, room in self._rooms.items()}
         take_turn(asked, seconds=60)
-        self._positions = {pk: share.told[0].position for pk, share in asked.items()}
+        self._positions = {pk: part.told[0].position for (pk, _), part in asked.items()}
 
     def _withdraw(self) -> None:
         withdrawn(self._admissions)

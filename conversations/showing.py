@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Protocol
 from uuid import UUID
 
 from django.conf import settings
@@ -29,19 +30,84 @@ class Standing:
     text: Place
 
 
+class Face(Protocol):
+    """Which side of a conversation somebody sees: its members', or what a link shows of it.
+
+    Equal faces look the same, so their readers share one rendering. It is given HTML that is safe already.
+    """
+
+    @property
+    def shows_thinking(self) -> bool: ...
+
+    def short_id(self, shown: Message) -> str:
+        """What the ids of a message's growing pieces start with: short, because every tick sends it."""
+
+    def dom_id(self, shown: Message) -> str: ...
+
+    def message(self, shown: Message, phase: str, reasoning: SafeString, text: SafeString) -> str: ...
+
+    def frame(self, told: News, growing: Mapping[UUID, GrowingAnswer]) -> str:
+        """News as HTML for htmx: partials that replace or append by id, and the number they bring the page to."""
+
+
+@dataclass(frozen=True, slots=True)
+class Members:
+    """What those see whose conversation it is."""
+
+    shows_thinking: bool = True
+
+    def short_id(self, shown: Message) -> str:
+        return shown.short_id
+
+    def dom_id(self, shown: Message) -> str:
+        return shown.dom_id
+
+    def message(self, shown: Message, phase: str, reasoning: SafeString, text: SafeString) -> str:
+        return render_to_string(
+            "conversations/_message.html",
+            {
+                "message": shown,
+                "generation": shown.generation if shown.is_answer else None,
+                "phase": phase,
+                "thought_for": thought_for(shown.generation) if shown.is_answer else "",
+                "has_gone_on": shown.is_answer and _has_gone_on(shown.generation, phase),
+                "reasoning": reasoning,
+                "text": text,
+            },
+        )
+
+    def frame(self, told: News, growing: Mapping[UUID, GrowingAnswer]) -> str:
+        return render_to_string(
+            "conversations/frames.html",
+            {
+                "conversation": told.conversation,
+                "is_anew": told.is_anew,
+                "messages": [message(m, growing, self) for m in told.messages],
+                "thread": thread(*told.window, growing, self) if told.window else None,
+                "is_live": told.is_live,
+            },
+        )
+
+
+MEMBERS: Face = Members()
+
+
 class GrowingAnswer:
     """An answer that is being written: the message's row, and what the log has said so far."""
 
-    def __init__(self, message: Message) -> None:
+    def __init__(self, message: Message, face: Face = MEMBERS) -> None:
         self.message = message
         self.seq = message.generation.folded_seq  # of the answer's log; what stands before that is in the message
-        self._reasoning = GrowingText(f"r{message.short_id}")
-        self._text = GrowingText(f"t{message.short_id}")
+        self._face = face
+        short_id = face.short_id(message)
+        self._reasoning = GrowingText(f"r{short_id}")
+        self._text = GrowingText(f"t{short_id}")
         self._thought_at = self._spoke_at = 0  # the latest events of either kind
-        self._has_thought = bool(message.reasoning)
+        self._has_thought = bool(message.reasoning) and face.shows_thinking
         self._blank = ""  # how the text begins, while that may be before a JSON object
         self._has_begun = False
-        self._reasoning.feed(message.reasoning)
+        if self._has_thought:
+            self._reasoning.feed(message.reasoning)
         self._say(message.text)
 
     def refresh(self, message: Message) -> None:
@@ -53,9 +119,10 @@ class GrowingAnswer:
         if event.kind == Chunk.Kind.TEXT:
             self._spoke_at = event.seq
             self._say(event.text)
-        else:
+            return
+        self._thought_at = event.seq
+        if self._face.shows_thinking:
             self._has_thought = True
-            self._thought_at = event.seq
             self._reasoning.feed(event.text)
 
     @property
@@ -93,22 +160,23 @@ class GrowingAnswer:
     def html(self) -> SafeString:
         """The whole message as it is now."""
         reasoning = self._reasoning.html() if self._has_thought else ""
-        return _message(self.message, self._phase, reasoning, self._text.html())
+        return _message(self.message, self._face, self._phase, reasoning, self._text.html())
 
     def patches(self, since: Standing) -> tuple[Patch, ...]:
         """What brings a page from an earlier standing to this one. Another phase looks different: send it whole."""
         if (since.phase, since.has_thought) != (self._phase, self._has_thought):
-            return (Patch(self.message.dom_id, "outerHTML", self.html()),)
+            return (Patch(self._face.dom_id(self.message), "outerHTML", self.html()),)
         return (*self._reasoning.patches(since.reasoning), *self._text.patches(since.text))
 
 
-def message(shown: Message, growing: Mapping[UUID, GrowingAnswer]) -> SafeString:
+def message(shown: Message, growing: Mapping[UUID, GrowingAnswer], face: Face) -> SafeString:
     """One message as HTML; out of the log if it is being written."""
     if shown.is_answer and shown.generation.pk in growing:
         return growing[shown.generation.pk].html()
     text = _as_written(shown) if shown.is_answer else _as_typed(shown.text)
     phase = shown.generation.state if shown.is_answer else ""
-    return _message(shown, phase, markdown.render(shown.reasoning) if shown.reasoning else "", text)
+    reasoning = markdown.render(shown.reasoning) if shown.reasoning and face.shows_thinking else ""
+    return _message(shown, face, phase, reasoning, text)
 
 
 def _as_written(answer: Message) -> str:
@@ -130,25 +198,16 @@ def _as_typed(text: str) -> str:
     return f"<p>{escape(text)}</p>"
 
 
-def _message(shown: Message, phase: str, reasoning: str, text: str) -> SafeString:
-    html = render_to_string(
-        "conversations/_message.html",
-        {
-            "message": shown,
-            "generation": shown.generation if shown.is_answer else None,
-            "phase": phase,
-            "thought_for": _thought_for(shown.generation) if shown.is_answer else "",
-            "has_gone_on": shown.is_answer and _has_gone_on(shown.generation, phase),
-            # Both come out of conversations.markdown, whose last step is the sanitizer, or out of `escape`.
-            "reasoning": mark_safe(_worded(reasoning)),  # noqa: S308  # see above: the one place where HTML is trusted
-            "text": mark_safe(_worded(text)),  # noqa: S308  # see above
-        },
-    )
+def _message(shown: Message, face: Face, phase: str, reasoning: str, text: str) -> SafeString:
+    # Both come out of conversations.markdown, whose last step is the sanitizer, or out of `escape`.
+    safe_reasoning = mark_safe(_worded(reasoning))  # noqa: S308  # see above: the one place where HTML is trusted
+    safe_text = mark_safe(_worded(text))  # noqa: S308  # see above
+    html = face.message(shown, phase, safe_reasoning, safe_text)
     # Replacing a message must leave no white space of its own behind; see templatetags/partials.py.
     return mark_safe(html.strip())  # noqa: S308  # a template made it
 
 
-def _thought_for(generation: Generation) -> str:
+def thought_for(generation: Generation) -> str:
     """While it is being written the page's script counts."""
     if generation.is_live or generation.thought_ms is None:
         return ""
@@ -167,9 +226,9 @@ def _has_gone_on(generation: Generation, phase: str) -> bool:
     return generation.is_live or generation.folded_seq > generation.resumed_from
 
 
-def growing_answers(messages: Iterable[Message]) -> dict[UUID, GrowingAnswer]:
+def growing_answers(messages: Iterable[Message], face: Face = MEMBERS) -> dict[UUID, GrowingAnswer]:
     """Those of the messages that are being written, each with what its log has said, by generation."""
-    growing = {m.generation.pk: GrowingAnswer(m) for m in messages if m.is_answer and m.generation.is_live}
+    growing = {m.generation.pk: GrowingAnswer(m, face) for m in messages if m.is_answer and m.generation.is_live}
     for event in events.since({pk: answer.seq for pk, answer in growing.items()}):
         growing[event.generation_id].take(event)
     for answer in growing.values():
@@ -186,9 +245,11 @@ class Thread:
     later_than: Message | None
 
 
-def thread(shown: Path, messages: Sequence[Message], growing: Mapping[UUID, GrowingAnswer]) -> Thread:
+def thread(
+    shown: Path, messages: Sequence[Message], growing: Mapping[UUID, GrowingAnswer], face: Face = MEMBERS
+) -> Thread:
     return Thread(
-        [message(m, growing) for m in messages],
+        [message(m, growing, face) for m in messages],
         messages[0] if messages and shown.has_earlier else None,
         messages[-1] if messages and shown.has_later else None,
     )
@@ -275,20 +336,6 @@ def _news(
         (window, window.placed(messages)) if window else None,
         is_anew,
         bool(changed.live),
-    )
-
-
-def frame(told: News, growing: Mapping[UUID, GrowingAnswer]) -> str:
-    """News as HTML for htmx: partials that replace or append by id, and the number they bring the page to."""
-    return render_to_string(
-        "conversations/frames.html",
-        {
-            "conversation": told.conversation,
-            "is_anew": told.is_anew,
-            "messages": [message(m, growing) for m in told.messages],
-            "thread": thread(*told.window, growing) if told.window else None,
-            "is_live": told.is_live,
-        },
     )
 
 

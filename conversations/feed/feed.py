@@ -19,7 +19,7 @@ from django.db import Error as DatabaseError
 from conversations import bus
 from conversations.crossing import Crossing
 from conversations.feed.admission import withdrawn
-from conversations.feed.reader import Position, Reader
+from conversations.feed.reader import Key, Position, Reader
 from conversations.feed.turn import Asked, Room, Told, take_turn
 from conversations.pace import Pace
 
@@ -41,9 +41,9 @@ class Feed:
 
     def __init__(self, poll_seconds: float = POLL_SECONDS) -> None:
         self._poll_seconds = poll_seconds
-        self._rooms: dict[UUID, Room] = {}
-        self._readers: dict[UUID, set[Reader]] = {}
-        self._hinted: set[UUID] = set()
+        self._rooms: dict[Key, Room] = {}
+        self._readers: dict[Key, set[Reader]] = {}
+        self._hinted: set[Key] = set()
         self._wake = asyncio.Event()
         self._cross = Crossing(2, "feed")
         self._tasks: list[asyncio.Task[None]] = []
@@ -68,8 +68,8 @@ class Feed:
                 asyncio.create_task(listening, context=Context()),
                 asyncio.create_task(self._run(), context=Context()),
             ]
-        self._rooms.setdefault(reader.conversation_id, Room())
-        self._readers.setdefault(reader.conversation_id, set()).add(reader)
+        self._rooms.setdefault(reader.room, Room(reader.face))
+        self._readers.setdefault(reader.room, set()).add(reader)
         self._wake.set()
 
     def begin(self, reader: Reader, position: Position) -> None:
@@ -78,11 +78,11 @@ class Feed:
         self._wake.set()
 
     def leave(self, reader: Reader) -> None:
-        readers = self._readers.get(reader.conversation_id, set())
+        readers = self._readers.get(reader.room, set())
         readers.discard(reader)
         if not readers:
-            self._readers.pop(reader.conversation_id, None)
-            self._rooms.pop(reader.conversation_id, None)
+            self._readers.pop(reader.room, None)
+            self._rooms.pop(reader.room, None)
 
     def acknowledged(self, reader: Reader) -> None:
         """A frame has arrived. Only who had to wait for that can be given more now."""
@@ -100,8 +100,8 @@ class Feed:
     def _heard(self, hint: dict[str, Any]) -> None:
         if "c" in hint:
             conversation_id = UUID(hint["c"][0])
-            if conversation_id in self._rooms:
-                self._hinted.add(conversation_id)
+            if rooms := {key for key in self._rooms if key[0] == conversation_id}:
+                self._hinted |= rooms
                 self._wake.set()
         else:
             longer = {UUID(pk) for pk, *_ in hint.get("g", ())}  # another version may say more
@@ -152,21 +152,21 @@ class Feed:
     async def _read_and_give(self) -> None:
         """Read what is new, and give each reader that is ready their difference."""
         hinted, self._hinted = self._hinted, set()
-        ready = {pk: [reader for reader in readers if reader.is_ready] for pk, readers in self._readers.items()}
-        shares = {
-            pk: Asked(self._rooms[pk], [reader.position for reader in readers], pk in hinted)
-            for pk, readers in ready.items()
+        ready = {key: [reader for reader in readers if reader.is_ready] for key, readers in self._readers.items()}
+        parts = {
+            key: Asked(self._rooms[key], [reader.position for reader in readers], key in hinted)
+            for key, readers in ready.items()
         }
-        asked = {pk: share for pk, share in shares.items() if not share.is_quiet}
+        asked = {key: part for key, part in parts.items() if not part.is_quiet}
         if await self._cross(take_turn, asked) and not self._settling:
             self._settling = True
             asyncio.get_running_loop().call_later(SETTLE_SECONDS, self._settle)
-        for pk, share in asked.items():
-            if share.is_put_off:
-                self._hinted.add(pk)
+        for key, part in asked.items():
+            if part.is_put_off:
+                self._hinted.add(key)
                 self._wake.set()
-            for reader, told in zip(ready[pk], share.told, strict=True):
-                if reader in self._readers.get(pk, ()):  # it may have left meanwhile
+            for reader, told in zip(ready[key], part.told, strict=True):
+                if reader in self._readers.get(key, ()):  # it may have left meanwhile
                     await self._give(reader, told)
         await self._look_after_readers()
 

@@ -11,11 +11,14 @@ from uuid import UUID
 from django.conf import settings
 
 from conversations.feed.admission import Admission
-from conversations.showing import Standing
+from conversations.showing import MEMBERS, Face, Standing
 
 UNACKNOWLEDGED_FRAMES = 4
 UNACKNOWLEDGED_CHARACTERS = 64_000
 PATIENCE_SECONDS = 30.0  # for an acknowledgement
+
+
+type Key = tuple[UUID, Face]  # of a room: the conversation, and how those in it see it
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,10 +43,15 @@ class Reader:
     position: Position
     send: Callable[[str], Awaitable[None]]
     close: Callable[[int], Awaitable[None]]
+    face: Face = MEMBERS
     unacknowledged: deque[tuple[float, int]] = field(default_factory=deque)  # (when it was sent, characters)
     opened_at: float = field(default_factory=time.monotonic)
     given_at: float = field(default_factory=time.monotonic)
     patience: float = PATIENCE_SECONDS
+
+    @property
+    def room(self) -> Key:
+        return self.conversation_id, self.face
 
     @property
     def has_begun(self) -> bool:

@@ -5,16 +5,16 @@ from __future__ import annotations
 import logging
 import random
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from uuid import UUID
 
 from django.utils import translation
 
 from conversations import events, showing
-from conversations.feed.reader import Position
+from conversations.feed.reader import Key, Position
 from conversations.models import Conversation
-from conversations.showing import GrowingAnswer, News
+from conversations.showing import MEMBERS, Face, GrowingAnswer, News
 
 logger = logging.getLogger(__name__)
 
@@ -24,9 +24,10 @@ TURN_SECONDS = 0.1  # to show them
 
 
 class Room:
-    """A conversation that somebody in this process is reading."""
+    """A conversation that somebody in this process is reading, and how they see it."""
 
-    def __init__(self) -> None:
+    def __init__(self, face: Face = MEMBERS) -> None:
+        self.face = face
         self.seq = -1  # of the slow log, as last read
         # By generation. Replaced, never changed in place: the event loop looks at it while a turn runs.
         self.growing: Mapping[UUID, GrowingAnswer] = {}
@@ -43,7 +44,7 @@ class Told:
 
 @dataclass
 class Asked:
-    """A room's share of a turn: where its ready readers stand, and whether its slow log must be looked at."""
+    """A room's part of a turn: where its ready readers stand, and whether its slow log must be looked at."""
 
     room: Room
     positions: list[Position]
@@ -79,54 +80,64 @@ class Allowance:
         return True
 
 
-def take_turn(asked: Mapping[UUID, Asked], seconds: float = TURN_SECONDS) -> bool:
+def take_turn(asked: Mapping[Key, Asked], seconds: float = TURN_SECONDS) -> bool:
     """Fill in what each position is told. Two queries for all rooms, and four more for those that changed.
 
     True if another turn is wanted soon: answers have grown, and a turn without growth will show what this one held
     back; or there was no time to show some pages what they are behind.
     """
-    wanted = [pk for pk, share in asked.items() if share.is_hinted or share.is_anyone_behind]
-    conversations = Conversation.objects.filter(pk__in=wanted, deleted_at=None).in_bulk()
-    behind = {pk: places for pk, row in conversations.items() if (places := _places_behind(asked[pk], row))}
+    wanted = [key for key, part in asked.items() if part.is_hinted or part.is_anyone_behind]
+    conversations = Conversation.objects.filter(pk__in={pk for pk, _ in wanted}, deleted_at=None).in_bulk()
+    there = {key: conversations[key[0]] for key in wanted if key[0] in conversations}
+    behind = {key: places for key, row in there.items() if (places := _places_behind(asked[key], row))}
     # By lot: no room comes last in every turn.
     chosen = random.sample(list(behind), min(len(behind), ROOMS_A_TURN))
-    news = showing.news({conversations[pk]: behind[pk] for pk in chosen}) if chosen else {}
-    for pk in behind:
-        asked[pk].is_put_off = pk not in news
-    for pk in chosen:
-        _bring_up_to_date(asked[pk].room, conversations[pk], news[pk])
-    has_grown = _read_logs(share.room for share in asked.values())
+    news = _news_of({key: (there[key], behind[key]) for key in chosen})
+    for key in behind:
+        asked[key].is_put_off = key not in news
+    for key in chosen:
+        _bring_up_to_date(asked[key].room, there[key], news[key])
+    has_grown = _read_logs([part.room for part in asked.values()])
     allowance = Allowance(seconds)
     caught_up: list[Told] = []
-    for pk in random.sample(list(asked), len(asked)):
-        share = asked[pk]
-        if pk in wanted and pk not in conversations:
-            share.told = [Told(at, is_gone=True) for at in share.positions]
+    for key in random.sample(list(asked), len(asked)):
+        part = asked[key]
+        if key in wanted and key not in there:
+            part.told = [Told(at, is_gone=True) for at in part.positions]
         else:
-            share.told = _differences(share, news.get(pk, {}), allowance, caught_up)
+            part.told = _differences(part, news.get(key, {}), allowance, caught_up)
     return has_grown or allowance.was_short
 
 
-def _differences(share: Asked, news: Mapping[int, News], allowance: Allowance, caught_up: list[Told]) -> list[Told]:
+def _news_of(chosen: Mapping[Key, tuple[Conversation, set[int]]]) -> dict[Key, Mapping[int, News]]:
+    """Of each room. Those of one conversation, which see it differently, share what is read of it."""
+    places: dict[Conversation, set[int]] = {}
+    for conversation, behind in chosen.values():
+        places.setdefault(conversation, set()).update(behind)
+    told = showing.news(places) if places else {}
+    return {key: told[conversation.pk] for key, (conversation, _) in chosen.items()}
+
+
+def _differences(part: Asked, news: Mapping[int, News], allowance: Allowance, caught_up: list[Told]) -> list[Told]:
     """Each position's. Most readers of a room stand at one place, so its difference is made once for each language."""
     made: dict[Position, Told] = {}
     try:
-        for at in set(share.positions):
-            if not share.is_behind(at):
-                made[at] = _told(share.room, at, news)
+        for at in set(part.positions):
+            if not part.is_behind(at):
+                made[at] = _told(part.room, at, news)
             elif at.seq in news and allowance.covers(caught_up):
-                made[at] = _told(share.room, at, news)
+                made[at] = _told(part.room, at, news)
                 caught_up.append(made[at])
     except Exception:  # what cannot be shown in one room must cost the others nothing
         logger.exception("a conversation's news could not be shown")
         made.clear()
-    return [made.get(at) or Told(at) for at in share.positions]
+    return [made.get(at) or Told(at) for at in part.positions]
 
 
-def _places_behind(share: Asked, conversation: Conversation) -> set[int]:
+def _places_behind(part: Asked, conversation: Conversation) -> set[int]:
     """The numbers of the slow log at which pages stand that have to learn something."""
-    behind = {at.seq for at in share.positions if at.seq != conversation.seq or at.standings is None}
-    if not behind and conversation.seq != share.room.seq:
+    behind = {at.seq for at in part.positions if at.seq != conversation.seq or at.standings is None}
+    if not behind and conversation.seq != part.room.seq:
         behind.add(conversation.seq)  # for the room itself: other answers may be being written now
     return behind
 
@@ -140,19 +151,26 @@ def _bring_up_to_date(room: Room, conversation: Conversation, news: Mapping[int,
 def _growing(room: Room, item: News) -> dict[UUID, GrowingAnswer]:
     growing = {}
     for message in item.live:
-        answer = room.growing.get(message.generation.pk) or GrowingAnswer(message)
+        answer = room.growing.get(message.generation.pk) or GrowingAnswer(message, room.face)
         answer.refresh(message)
         growing[message.generation.pk] = answer
     return growing
 
 
-def _read_logs(rooms: Iterable[Room]) -> bool:
-    growing = {pk: answer for room in rooms for pk, answer in room.growing.items()}
-    new = events.since({pk: answer.seq for pk, answer in growing.items()})
+def _read_logs(rooms: Sequence[Room]) -> bool:
+    """Each log once, also if several rooms follow it."""
+    growing: dict[UUID, list[GrowingAnswer]] = {}
+    for room in rooms:
+        for pk, answer in room.growing.items():
+            growing.setdefault(pk, []).append(answer)
+    new = events.since({pk: min(it.seq for it in answers) for pk, answers in growing.items()})
     for event in new:
-        growing[event.generation_id].take(event)
+        for answer in growing[event.generation_id]:
+            if event.seq > answer.seq:
+                answer.take(event)
     for pk in growing.keys() - {event.generation_id for event in new}:
-        growing[pk].settle()
+        for answer in growing[pk]:
+            answer.settle()
     return bool(new)
 
 
@@ -165,7 +183,7 @@ def _told(room: Room, at: Position, news: Mapping[int, News]) -> Told:
 def _difference(room: Room, at: Position, news: Mapping[int, News]) -> Told:
     frame, shown_whole = "", set()
     if item := _news_for(at, room, news):
-        frame = showing.frame(item, room.growing)
+        frame = room.face.frame(item, room.growing)
         shown_whole = {m.generation.pk for m in item.live if m.generation.pk in room.growing}
     known = dict(at.standings or ())
     followed = {pk: answer for pk, answer in room.growing.items() if pk in known and pk not in shown_whole}

@@ -141,7 +141,7 @@ def news(request: MemberRequest, conversation_id: UUID) -> HttpResponse:
     told = showing.news({found: [since]})[found.pk][since]
     if told.is_nothing:
         return HttpResponse(status=204)
-    return HttpResponse(showing.frame(told, showing.growing_answers(told.live)))
+    return HttpResponse(showing.MEMBERS.frame(told, showing.growing_answers(told.live)))
 
 
 def _seq(request: MemberRequest) -> int:

@@ -13,6 +13,7 @@ from conversations.answering import LONGEST
 from conversations.feed.reader import Position
 from conversations.feed.turn import Asked, Room, take_turn
 from conversations.models import Chunk, Conversation, Generation, Message
+from conversations.showing import MEMBERS
 from tests.conversations.conftest import working
 from tests.conversations.replaying import Follower, WebProcess, Writer, assert_same, load
 from tests.upstream import Script, Upstream
@@ -62,7 +63,7 @@ def test_pages_that_are_far_behind_do_not_hold_up_those_that_follow(
 
     def turn(readers: list[Follower], *, is_more_to_do: bool = False) -> list[bool]:
         share = Asked(room, [it.position for it in readers if it.position], is_hinted=True)
-        assert take_turn({conversation.pk: share}, seconds=0) or not is_more_to_do
+        assert take_turn({(conversation.pk, MEMBERS): share}, seconds=0) or not is_more_to_do
         before = [len(it.frames) for it in readers]
         for it, told in zip(readers, share.told, strict=True):
             it.take(told)

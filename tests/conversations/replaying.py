@@ -17,6 +17,7 @@ from conversations.events import Event
 from conversations.feed.reader import Position
 from conversations.feed.turn import Asked, Room, Told, take_turn
 from conversations.models import Chunk, Conversation, Generation, Message
+from conversations.showing import MEMBERS
 from tests.page import Element, Page
 
 type Piece = tuple[Chunk.Kind, str]
@@ -129,7 +130,7 @@ class WebProcess:
         """A turn for those who are connected; what each was told, not yet applied."""
         there = [it for it in followers if it.position is not None]
         share = Asked(self.room, [it.position for it in there if it.position is not None], hinted)
-        take_turn({self.conversation.pk: share})
+        take_turn({(self.conversation.pk, MEMBERS): share})
         return share.told
 
     def serve(self, followers: Iterable[Follower], *, hinted: bool = True) -> None:

@@ -17,6 +17,7 @@ from conversations.events import Event
 from conversations.feed.reader import Position
 from conversations.feed.turn import Asked, Room, take_turn
 from conversations.models import Chunk, Conversation
+from conversations.showing import MEMBERS
 from tests.conversations.replaying import Writer, load
 
 TOKENS_A_FLUSH = 8
@@ -80,10 +81,10 @@ class Answer:
 
 def tick(answers: list[Answer]) -> None:
     """One turn for all of them, as in a process with as many readers."""
-    asked = {it.conversation.pk: Asked(it.room, [it.position], True) for it in answers}
+    asked = {(it.conversation.pk, MEMBERS): Asked(it.room, [it.position], True) for it in answers}
     take_turn(asked)
     for answer in answers:
-        [told] = asked[answer.conversation.pk].told
+        [told] = asked[answer.conversation.pk, MEMBERS].told
         answer.position = told.position
         answer.sizes.append(len(told.frame))
 

@@ -28,6 +28,7 @@ from conversations.feed.reader import PATIENCE_SECONDS, UNACKNOWLEDGED_CHARACTER
 from conversations.feed.turn import Asked, Room, take_turn
 from conversations.models import Chunk, Conversation
 from conversations.pace import SHORTEST as TICK
+from conversations.showing import MEMBERS
 from tests.conversations.replaying import Follower, WebProcess, Writer, assert_same, load
 from tests.page import Page
 from tests.workers import SECONDS
@@ -259,7 +260,7 @@ def test_a_turn_asks_the_database_the_same_however_many_read_and_in_however_many
     for rooms, readers in ((1, 1), (1, 50), (12, 1), (12, 20)):
         conversations = [asking.start(alice, "First?", uuid4(), route).conversation for _ in range(rooms)]
         writers = Writer.claim([])
-        places = {pk: Asked(Room(), [Position(0)] * readers, True) for pk in (it.pk for it in conversations)}
+        places = {(it.pk, MEMBERS): Asked(Room(), [Position(0)] * readers, True) for it in conversations}
         take_turn(places, SECONDS)  # nobody is put off, however slow the machine
         for writer in writers:
             writer.pieces = words(1)
