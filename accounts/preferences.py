@@ -15,7 +15,8 @@ class Preferences:
 
     language: a code of settings.LANGUAGES, or as the browser says. theme: "light", "dark", or as the system is.
     route: the name of the one that new conversations begin with. send_key: "ctrl-enter", or Enter. notify: "yes" if
-    the browser may say that an answer has ended.
+    the browser may say that an answer has ended. costs: "yes" if every answer shows what it cost, not only the one that
+    is pointed at.
     """
 
     language: str = ""
@@ -23,6 +24,7 @@ class Preferences:
     route: str = ""
     send_key: str = ""
     notify: str = ""
+    costs: str = ""
 
     @classmethod
     def stored(cls, row: Mapping[str, Any]) -> Preferences:

@@ -9,13 +9,13 @@ from uuid import uuid4
 from django import forms
 from django.conf import settings
 from django.forms.boundfield import BoundField
-from django.utils.formats import number_format
 from django.utils.text import format_lazy
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from catalog.models import NoRouteError, Route
 from conversations import attachments
+from conversations.amounts import grouped
 from conversations.models import Conversation
 from conversations.models.conversation import TITLE_LIMIT
 from conversations.parameters import Parameters
@@ -46,11 +46,6 @@ class DecimalField(forms.FloatField):
 
     def to_python(self, value: object) -> float | None:  # type: ignore[override]  # the stubs have an IntegerField's
         return super().to_python(value.strip().replace(",", ".") if isinstance(value, str) else value)
-
-
-def grouped(number: int) -> str:
-    """As it is written in the reader's language: 65,536."""
-    return number_format(number, force_grouping=True)
 
 
 def _typed_number(keys: str) -> forms.TextInput:

@@ -34,6 +34,7 @@ class PreferencesForm(forms.Form):
         choices=[("", "Enter"), ("ctrl-enter", "Ctrl + Enter")],
     )
     notify = forms.BooleanField(label=_("Tell me when an answer has ended while I look elsewhere"), required=False)
+    costs = forms.BooleanField(label=_("Always show what an answer cost"), required=False)
 
     def __init__(self, data: Any = None, *, member: User, routes: Sequence[Route]) -> None:
         prefers = member.prefers
@@ -61,6 +62,7 @@ class PreferencesForm(forms.Form):
     def save(self) -> None:
         """Once it is valid."""
         chosen = {field.name: self.cleaned_data[field.name] for field in fields(Preferences)}
+        ticked = {name: "yes" if chosen[name] else "" for name in ("notify", "costs")}
         self.member.name = self.cleaned_data["name"]
-        self.member.preferences = Preferences(**chosen | {"notify": "yes" if chosen["notify"] else ""}).to_store()
+        self.member.preferences = Preferences(**chosen | ticked).to_store()
         self.member.save(update_fields=["name", "preferences"])

@@ -286,7 +286,7 @@ def news(asked: Mapping[Conversation, Iterable[int]]) -> dict[UUID, dict[int, Ne
     """For each conversation and each `since`: the path's messages that changed beyond it, and those being written.
 
     The conversations' rows must have been read before: whatever changes in between is told again, never missed.
-    Four queries for all of them, and each reads as much as a page shows, however long the conversation is.
+    Five queries for all of them, and each reads as much as a page shows, however long the conversation is.
     """
     places = {conversation: set(sinces) for conversation, sinces in asked.items()}
     changed = path.changes({it.pk: min(_known(it, sinces), default=it.seq) for it, sinces in places.items()})

@@ -12,6 +12,7 @@ urlpatterns = [
     path("c/", asking.start, name="start"),
     path("c/<uuid:conversation_id>/", reading.conversation, name="conversation"),
     path("c/<uuid:conversation_id>/news/", reading.news, name="news"),
+    path("c/<uuid:conversation_id>/cost/", reading.cost, name="cost"),
     path("c/<uuid:conversation_id>/ask/", asking.ask, name="ask"),
     path("c/<uuid:conversation_id>/i/<uuid:attachment_id>/", attachments.image, name="image"),
     path("c/<uuid:conversation_id>/stop/", acting.stop, name="stop"),

@@ -14,6 +14,7 @@ from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
 from conversations.models.attachment import Attachment
+from conversations.models.cost import Cost, find_costs
 
 if TYPE_CHECKING:
     from conversations.models import Generation
@@ -35,9 +36,10 @@ class MessageQuerySet(models.QuerySet["Message"]):
         return self.select_related("generation__route", "author")
 
     def whole(self, ids: Iterable[uuid.UUID]) -> dict[uuid.UUID, Message]:
-        """These, with all that a template needs, their images too: two queries."""
+        """These, with all that a template needs, their images and what they cost too: three queries."""
         found = {message.pk: message for message in self.filter(pk__in=ids).with_answers()}
         find_images(found.values())
+        find_costs(found.values())
         return found
 
 
@@ -62,6 +64,7 @@ class Message(models.Model):
     objects: ClassVar[MessageQuerySet] = MessageQuerySet.as_manager()  # type: ignore[assignment]  # a Manager, to the stubs
 
     place: Place  # set by a Path
+    cost: Cost | None = None  # of an answer that was charged for; set by find_costs
     if TYPE_CHECKING:
         conversation_id: uuid.UUID
         parent_id: uuid.UUID | None

@@ -15,6 +15,7 @@ from conversations import showing
 from conversations.forms import ParametersForm, QuestionForm, fresh_question
 from conversations.listing import Spot, listing
 from conversations.models import Conversation, Message, path
+from conversations.models.cost import of_conversation
 from conversations.models.path import Path
 from conversations.views.replying import MemberRequest, conversation_of, member_only, message_of
 
@@ -121,6 +122,7 @@ def chat(
         is_live = bool(growing) or showing.is_live(shown)
         context |= {"thread": showing.thread(window, messages, growing), "is_live": is_live}
         context["elsewhere"] = at if not around else None  # on another branch than the one that is shown
+        context["spent"] = of_conversation(shown.pk)
     return context
 
 
@@ -130,6 +132,14 @@ def parameters(request: MemberRequest) -> HttpResponse:
     """What may be set for the model that was just chosen, with what had been typed."""
     form = ParametersForm(request.GET, routes=Route.objects.offered())
     return render(request, "conversations/replies.html#parameters", {"form": form})
+
+
+@require_safe
+@member_only
+def cost(request: MemberRequest, conversation_id: UUID) -> HttpResponse:
+    """What it has cost by now, for whoever opens its menu."""
+    found = conversation_of(request, conversation_id)
+    return render(request, "conversations/replies.html#cost", {"spent": of_conversation(found.pk)})
 
 
 @require_safe

@@ -135,6 +135,7 @@ TABLE = """
 /c/                                                                  405 405 405 405 405 405  401 401 303 303 303 303
 /c/<uuid:conversation_id>/                                           in  in  404 200 404 404  405 405 405 405 405 405
 /c/<uuid:conversation_id>/news/                                      in  in  404 200 404 404  405 405 405 405 405 405
+/c/<uuid:conversation_id>/cost/                                      in  in  404 200 404 404  405 405 405 405 405 405
 /c/<uuid:conversation_id>/ask/                                       405 405 405 405 405 405  401 401 404 303 404 404
 /c/<uuid:conversation_id>/i/<uuid:attachment_id>/                    in  in  404 200 404 404  405 405 405 405 405 405
 /c/<uuid:conversation_id>/stop/                                      405 405 405 405 405 405  401 401 404 303 404 404

@@ -40,6 +40,7 @@ MATRIX = {
     "start": Row(gets=False, posts=True, data={"text": "Hello"}),
     "conversation": Row(gets=True, posts=False),
     "news": Row(gets=True, posts=False),
+    "cost": Row(gets=True, posts=False),
     "ask": Row(gets=False, posts=True, data={"text": "Hello"}),
     "image": Row(gets=True, posts=False),
     "stop": Row(gets=False, posts=True),
