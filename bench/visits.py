@@ -252,7 +252,7 @@ class Processes:
         yield Visit("worker: sweep", chores.sweep)
 
     def _ask(self) -> None:
-        route = Route.objects.named("quick")
+        route = Route.objects.offered().named("quick")
         for it in self._all:
             asking.ask(it, it.owner, "What now?", uuid4(), route)
         Generation.objects.live().update(not_before=_long_ago())  # inside a transaction now() stands still

@@ -22,7 +22,7 @@ from django.views.decorators.http import require_GET, require_POST
 from catalog import circuits, discovering
 from catalog.defaults import ADDRESSES
 from catalog.forms import ProviderForm, StepFormSet
-from catalog.models import Band, BilledAs, LanguageModel, Price, Provider, Rate, Route, Step
+from catalog.models import Band, BilledAs, LanguageModel, Price, Provider, Rate, Route, Rule, Step
 from catalog.sentences import translated
 from providers.errors import ProviderError
 
@@ -188,6 +188,25 @@ class RouteAdmin(admin.ModelAdmin[Route]):
     @admin.display(description=_("chain"))
     def chain(self, route: Route) -> str:
         return " → ".join(step.model.name for step in route.steps.all())
+
+
+@admin.register(Rule)
+class RuleAdmin(admin.ModelAdmin[Rule]):
+    list_display = ("subject", "for_whom", "is_allowed")
+    list_display_links = ("subject", "for_whom")
+    list_filter = ("group", "ability", "is_allowed")
+    list_select_related = ("group", "model__provider")
+    autocomplete_fields = ("model",)
+    ordering = ("model__name", "ability", "group__name")
+    fields = ("group", "model", "ability", "is_allowed")
+
+    @admin.display(description=_("model or ability"))
+    def subject(self, rule: Rule) -> str:
+        return rule.subject
+
+    @admin.display(description=_("for whom"), ordering="group__name")
+    def for_whom(self, rule: Rule) -> str:
+        return rule.group.name if rule.group else gettext("everybody")
 
 
 # What it costs ------------------------------------------------------------------------------------------------------

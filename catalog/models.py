@@ -1,11 +1,15 @@
-"""Provider, LanguageModel, Route: rows an administrator edits, not code. What they cost is in prices.py."""
+"""Provider, LanguageModel, Route: rows an administrator edits, not code. What they cost is in prices.py, who may use
+them in rules.py.
+"""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from contextlib import suppress
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, ClassVar
+from uuid import UUID
 
 from django.conf import settings
 from django.core.exceptions import ValidationError
@@ -19,13 +23,29 @@ from django.utils.translation import gettext_lazy as _
 
 from catalog import addresses, keys
 from catalog.prices import Band, BilledAs, Currency, Price, Rate, in_force
+from catalog.rules import EVERYTHING, Permits, Rule, permits_of
+from catalog.rules import Ability as Permitted
 from providers.dialects import DIALECTS
 from providers.messages import Ability, Effort, Endpoint, Secret
 
 if TYPE_CHECKING:
     from django_stubs_ext import StrOrPromise
 
-__all__ = ["Band", "BilledAs", "Circuit", "LanguageModel", "NoRouteError", "Price", "Provider", "Rate", "Route", "Step"]
+__all__ = [
+    "Band",
+    "BilledAs",
+    "Circuit",
+    "LanguageModel",
+    "NoRouteError",
+    "NotPermittedError",
+    "Offer",
+    "Price",
+    "Provider",
+    "Rate",
+    "Route",
+    "Rule",
+    "Step",
+]
 
 # An administrator names the setting, so it must be none of the others: they would be sent to the provider as its key.
 KEY_SETTING = re.compile(r"^[A-Z][A-Z0-9_]*_API_KEY\Z")
@@ -217,21 +237,22 @@ class RouteQuerySet(models.QuerySet["Route"]):
         """With their chains, models and providers: two queries for all of them."""
         return self.prefetch_related(models.Prefetch("steps", Step.objects.select_related("model__provider")))
 
-    def offered(self) -> list[Route]:
+    def offered(self, permits: Permits = EVERYTHING) -> Offer:
         """The routes of which a provider is ready, best first; Auto among them when it has a choice."""
         ready = [route for route in self.whole().order_by("position", "pk") if route.is_ready]
-        choosable = [route for route in ready if not route.is_auto]
-        parts = {route.auto for route in choosable} - {Route.Auto.NONE}
         for route in ready:
+            route.permits = permits
+        permitted = [route for route in ready if route.is_permitted and route.is_ready]
+        choosable = [route for route in permitted if not route.is_auto]
+        parts = {route.auto for route in choosable} - {Route.Auto.NONE}
+        for route in permitted:
             route.choosable = choosable
-        return [route for route in ready if not route.is_auto or len(parts) > 1]
+        offered = [route for route in permitted if not route.is_auto or len(parts) > 1]
+        return Offer(offered, (route for route in ready if route not in permitted), permits)
 
-    def named(self, name: str) -> Route:
-        """The route a member chose, or the default when it is gone. Raises NoRouteError."""
-        offered = self.offered()
-        if not offered:
-            raise NoRouteError
-        return next((route for route in offered if route.name == name), offered[0])
+    def offered_to(self, member_id: UUID) -> Offer:
+        """What this member may choose from, by the rules of now."""
+        return self.offered(permits_of(member_id))
 
     def through(self, *models: LanguageModel, **fields: Any) -> Route:
         """Create a route whose chain tries these models, in this order."""
@@ -243,7 +264,41 @@ class RouteQuerySet(models.QuerySet["Route"]):
 class NoRouteError(Exception):
     """No provider is ready."""
 
-    sentence = _("No model is set up yet. An administrator can set DEEPSEEK_API_KEY or add a provider.")
+    sentence: StrOrPromise = _("No model is set up yet. An administrator can set DEEPSEEK_API_KEY or add a provider.")
+
+
+class NotPermittedError(NoRouteError):
+    """There is one, and a rule refuses it to this member."""
+
+    sentence: StrOrPromise = _("No model is open to you. An administrator can change that.")
+
+    def __init__(self, sentence: StrOrPromise = "") -> None:
+        self.sentence = sentence or self.sentence
+        super().__init__(self.sentence)
+
+
+def not_open(route: Route) -> str:
+    sentence = gettext("“%(route)s” is not open to you. Choose another model, or ask an administrator.")
+    return sentence % {"route": route.title}
+
+
+class Offer(list["Route"]):
+    """The routes that somebody may choose from, best first; beside them those that a rule refuses them."""
+
+    def __init__(
+        self, routes: Iterable[Route] = (), refused: Iterable[Route] = (), permits: Permits = EVERYTHING
+    ) -> None:
+        super().__init__(routes)
+        self.refused = {route.name: route for route in refused}
+        self.permits = permits
+
+    def named(self, name: str) -> Route:
+        """The route a member chose, or the default when it is gone. Raises NoRouteError, NotPermittedError."""
+        if name in self.refused:
+            raise NotPermittedError(not_open(self.refused[name]))
+        if not self:
+            raise NotPermittedError if self.refused else NoRouteError
+        return next((route for route in self if route.name == name), self[0])
 
 
 class Route(models.Model):
@@ -285,6 +340,8 @@ class Route(models.Model):
 
     objects: ClassVar[RouteQuerySet] = RouteQuerySet.as_manager()  # type: ignore[assignment]  # a Manager, to the stubs
 
+    permits: Permits = EVERYTHING  # of whoever asks by it
+
     def __str__(self) -> str:
         return self.title
 
@@ -300,12 +357,37 @@ class Route(models.Model):
     @cached_property
     def choosable(self) -> list[Route]:
         """The routes that Auto may take, best first."""
-        return [route for route in Route.objects.offered() if not route.is_auto]
+        return [route for route in Route.objects.offered(self.permits) if not route.is_auto]
+
+    def bind(self, member_id: UUID) -> None:
+        """From here on it is the route of this member: without what the rules refuse them. Raises NotPermittedError.
+
+        One query, unless it was offered to them.
+        """
+        if self.permits.member_id != member_id:
+            self.permits = permits_of(member_id)
+            self.__dict__.pop("choosable", None)
+        if not self.is_permitted:
+            raise NotPermittedError(not_open(self))
+
+    @property
+    def is_permitted(self) -> bool:
+        """A route is refused with the first model of its chain; others that are refused are passed over."""
+        if self.is_auto:
+            return self.permits.may_use(Permitted.AUTO)
+        return all(self.permits.may_ask(step.model_id) for step in list(self.steps.all())[:1])
+
+    @property
+    def thinks(self) -> bool:
+        """Whether its models think unless a member says otherwise."""
+        return self.effort != self.Effort.OFF and self.permits.may_use(Permitted.THINKING)
 
     @property
     def ready_steps(self) -> list[Step]:
-        """The chain without those that are switched off or have no key."""
-        return [step for step in self.steps.all() if step.model.provider.is_ready]
+        """The chain without those that are switched off, have no key or are refused to whoever asks."""
+        return [
+            step for step in self.steps.all() if step.model.provider.is_ready and self.permits.may_ask(step.model_id)
+        ]
 
     @property
     def is_ready(self) -> bool:
@@ -354,6 +436,9 @@ class Step(models.Model):
         constraints = [
             models.CheckConstraint(condition=models.Q(attempts__gte=1), name="a_step_is_tried_at_least_once")
         ]
+
+    if TYPE_CHECKING:
+        model_id: int
 
     def __str__(self) -> str:
         return f"{self.position}. {self.model}"

@@ -11,10 +11,12 @@ from uuid import UUID
 
 from django.db import IntegrityError, transaction
 from django.db.models.functions import Now
+from django.utils.translation import gettext as _
 
 from accounts.models import User
 from catalog import choosing
-from catalog.models import Route
+from catalog.models import NotPermittedError, Route
+from catalog.rules import NO_IMAGES, Ability
 from conversations import bus, ending
 from conversations.deeds import deed
 from conversations.errors import KeyReusedError, NotAnswerableError, StillWrittenError
@@ -41,7 +43,7 @@ def start(
 ) -> Message:
     """Ask the first question of a new conversation. A repeated key gives the first one's.
 
-    Raises KeyReusedError, SpendingError.
+    Raises KeyReusedError, NotPermittedError, SpendingError.
     """
 
     def post() -> Message:
@@ -63,7 +65,10 @@ def ask(
     parameters: Parameters = DEFAULT,
     images: Sequence[Attachment] = (),
 ) -> Message:
-    """Post a question at the end of what is shown and queue its answer. Raises KeyReusedError, SpendingError."""
+    """Post a question at the end of what is shown and queue its answer.
+
+    Raises KeyReusedError, NotPermittedError, SpendingError.
+    """
 
     def post() -> Message:
         with deed(conversation) as locked:
@@ -82,7 +87,10 @@ def edit(
     parameters: Parameters = DEFAULT,
     images: Sequence[Attachment] = (),
 ) -> Message:
-    """Ask in other words: a sibling of `question`, with an answer of its own. Raises KeyReusedError, SpendingError."""
+    """Ask in other words: a sibling of `question`, with an answer of its own.
+
+    Raises KeyReusedError, NotPermittedError, SpendingError.
+    """
 
     def post() -> Message:
         with deed(question.conversation) as locked:
@@ -102,7 +110,7 @@ def _once(
     post: Callable[[], Message],
     is_here: Callable[[Message], bool],
 ) -> Message:
-    """Post, unless this form's key already did, here: then give that question. Raises KeyReusedError, SpendingError."""
+    """Post, unless this form's key already did, here: then give that question. Raises KeyReusedError, or as it does."""
     if asked := _asked_before(author, text, key, images, is_here):
         return asked
     try:
@@ -170,6 +178,7 @@ def _queue(
     elsewhere: bool,
 ) -> Message:
     """An empty answer below the question, and the row a worker will claim."""
+    _permit(question, member, route)
     answer = Message.objects.create(
         conversation=conversation, parent=question, role=Role.ASSISTANT, changed_seq=conversation.seq
     )
@@ -179,6 +188,16 @@ def _queue(
     conversation.show(answer, elsewhere=elsewhere)
     bus.tell_workers()
     return answer
+
+
+def _permit(question: Message, member: User, route: Route) -> None:
+    """See to it that the rules allow this member what is asked, and by what; from here on the route is theirs.
+
+    Whatever is queued comes through here. Raises NotPermittedError.
+    """
+    route.bind(member.pk)
+    if not route.permits.may_use(Ability.IMAGES) and question.attachments.exists():
+        raise NotPermittedError(NO_IMAGES)
 
 
 def _choice(question: Message, route: Route) -> choosing.Choice:
@@ -205,11 +224,15 @@ def _promise(generation: Generation, question: Message, choice: choosing.Choice,
 
     Raises SpendingError.
     """
-    route = choice.route
+    route, notes = choice.route, list[str]()
+    thinks = (parameters.effort or route.effort) != Route.Effort.OFF
+    if thinks and not route.permits.may_use(Ability.THINKING):
+        thinks, parameters = False, replace(parameters, effort=Route.Effort.OFF)
+        notes.append(_("The answer comes without thinking, which is not open to you."))
 
     def prompt_tokens() -> int:
         window = max((step.model.context_tokens for step in route.ready_steps), default=0)
-        tokens, _ = _told(question, window)
+        tokens, _images = _told(question, window)
         begun = estimated_prompt(route.instructions, generation.message.text + generation.message.reasoning)
         return min(tokens + begun, window)
 
@@ -219,16 +242,18 @@ def _promise(generation: Generation, question: Message, choice: choosing.Choice,
         route,
         prompt_tokens,
         wanted=parameters.max_tokens,
-        thinks=(parameters.effort or route.effort) != Route.Effort.OFF,
+        thinks=thinks,
     )
     generation.route, generation.routed_because = route, choice.reason
-    generation.output_cap, generation.limit_notes = None, ""
+    generation.output_cap = None
     if grant:
-        generation.output_cap, generation.limit_notes = grant.output_cap, " ".join(grant.notes)[:500]
+        generation.output_cap = grant.output_cap
+        notes += grant.notes
         if grant.route != route:
             generation.route, generation.routed_because = grant.route, ""
         if grant.without_thinking:
             parameters = replace(parameters, effort=Route.Effort.OFF)
+    generation.limit_notes = " ".join(notes)[:500]
     generation.parameters = parameters.to_store()
 
 
@@ -249,7 +274,7 @@ def ask_again(answer: Message, member: User, route: Route | None = None) -> Mess
         if waiting:
             return waiting.message
         parameters = Parameters.stored(answer.generation.parameters)
-        return _queue(locked, member, answer.parent, route or _its_route(answer), parameters, elsewhere=True)
+        return _queue(locked, member, answer.parent, route or _its_route(answer, member), parameters, elsewhere=True)
 
 
 def carry_on(answer: Message, member: User) -> Message:
@@ -268,7 +293,8 @@ def carry_on(answer: Message, member: User) -> Message:
             return answer
         if generation.is_whole or not (answer.text or answer.reasoning) or locked.leaf_id != answer.pk:
             raise NotAnswerableError
-        choice = choosing.Choice(_its_route(answer), generation.routed_because)
+        choice = choosing.Choice(_its_route(answer, member), generation.routed_because)
+        _permit(answer.parent, member, choice.route)
         if choice.route != generation.route:
             choice = _choice(answer.parent, choice.route)
         generation.member = member
@@ -280,9 +306,10 @@ def carry_on(answer: Message, member: User) -> Message:
         return answer
 
 
-def _its_route(answer: Message) -> Route:
+def _its_route(answer: Message, member: User) -> Route:
     """The route that wrote an answer, or the default if it is gone. Raises NoRouteError."""
-    return Route.objects.named(answer.generation.route.name if answer.generation.route else "")
+    offer = Route.objects.offered_to(member.pk)
+    return offer.named(answer.generation.route.name if answer.generation.route else "")
 
 
 def stop(conversation: Conversation) -> None:

@@ -12,6 +12,7 @@ from django.utils.crypto import salted_hmac
 from django.utils.translation import gettext_noop
 
 from catalog.models import Step
+from catalog.rules import permits_of
 from conversations import bus, seams
 from conversations.calling import Candidate
 from conversations.ending import Outcome
@@ -25,6 +26,11 @@ UNROUTED = Outcome(
     Generation.State.FAILED,
     "no_route",
     gettext_noop("The chosen model is not set up any more. Choose another and try again."),
+)
+NOT_PERMITTED = Outcome(
+    Generation.State.FAILED,
+    "not_permitted",
+    gettext_noop("The chosen model is not open to its asker any more. Choose another and try again."),
 )
 UNPRICED = Outcome(
     Generation.State.FAILED,
@@ -86,6 +92,10 @@ def _brief(generation: Generation, left: float) -> Brief | Outcome:
     prefetch_related_objects([generation], Prefetch("route__steps", chains))
     route, question = generation.route, generation.message.parent
     assert question is not None  # an answer always stands below its question
+    if route:
+        route.permits = permits_of(generation.member_id)
+        if not route.is_permitted:
+            return NOT_PERMITTED
     steps = route.ready_steps if route and route.enabled else []
     if route is None or not steps:
         return UNROUTED

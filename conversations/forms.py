@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
@@ -13,7 +12,9 @@ from django.utils.text import format_lazy
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from catalog.models import NoRouteError, Route
+from accounts.models import User
+from catalog.models import Offer, Route, not_open
+from catalog.rules import NO_IMAGES, Ability
 from conversations import attachments
 from conversations.amounts import grouped
 from conversations.models import Conversation
@@ -98,7 +99,7 @@ class ParametersForm(forms.Form):
         ),
     )
 
-    def __init__(self, data: Any = None, *, routes: Sequence[Route], initial: dict[str, Any] | None = None) -> None:
+    def __init__(self, data: Any = None, *, routes: Offer, initial: dict[str, Any] | None = None) -> None:
         super().__init__(data, initial=initial)
         self.routes = routes
         self.chosen = _named(routes, self["route"].value())
@@ -115,10 +116,11 @@ class ParametersForm(forms.Form):
     def _taken_by(self, route: Route | None) -> frozenset[str]:
         if route is None:
             return frozenset()
+        barred = frozenset[str]() if route.permits.may_use(Ability.THINKING) else frozenset({"effort"})
         if route.model is None:
-            return TAKEN_BY_AUTO
-        taken, typed = route.model.takes(route.effort), self["effort"].value()
-        return route.model.takes(typed) if "effort" in taken and typed in EFFORTS else taken
+            return TAKEN_BY_AUTO - barred
+        taken, typed = route.model.takes(route.effort if route.thinks else Route.Effort.OFF), self["effort"].value()
+        return (route.model.takes(typed) if "effort" in taken - barred and typed in EFFORTS else taken) - barred
 
     @property
     def listed(self) -> list[Route]:
@@ -164,7 +166,7 @@ class ParametersForm(forms.Form):
         return Parameters(**{name: self.cleaned_data[name] for name in PARAMETERS if name in self.fields})
 
 
-def _named(routes: Sequence[Route], name: str | None) -> Route | None:
+def _named(routes: Offer, name: str | None) -> Route | None:
     """The route that was picked; the default if it is gone; None if there is no route at all."""
     return next((route for route in routes if route.name == name), routes[0] if routes else None)
 
@@ -204,6 +206,7 @@ class QuestionForm(ParametersForm):
     # Of its images, which conversations.attachments looks at.
     most_images, most_bytes = attachments.COUNT_LIMIT, attachments.QUESTION_LIMIT
     most_image_bytes, image_types = attachments.FILE_LIMIT, attachments.MEDIA_TYPES
+    no_images = NO_IMAGES  # to whom they are refused
 
     key = forms.UUIDField(widget=forms.HiddenInput, error_messages={"required": _("Reload the page and send again.")})
     text = TypedField(
@@ -217,6 +220,16 @@ class QuestionForm(ParametersForm):
             ),
         },
     )
+
+    @property
+    def takes_images(self) -> bool:
+        return self.routes.permits.may_use(Ability.IMAGES)
+
+    def clean_route(self) -> str:
+        name: str = self.cleaned_data["route"]
+        if name in self.routes.refused:  # no page of ours offers it
+            raise forms.ValidationError(not_open(self.routes.refused[name]))
+        return name
 
     def clean_text(self) -> str:
         # PostgreSQL takes no NUL; Django's field has refused it by now.
@@ -234,20 +247,19 @@ class QuestionForm(ParametersForm):
 
     def chosen_route(self) -> Route:
         """The route that was picked, or the default. Raises NoRouteError."""
-        if self.chosen is None:
-            raise NoRouteError
-        return self.chosen
+        return self.routes.named(self.cleaned_data["route"])
 
 
 def fresh_question(
+    member: User,
     conversation: Conversation | None = None,
     text: str = "",
     *,
-    routes: Sequence[Route] | None = None,
+    routes: Offer | None = None,
     preferred: str = "",
 ) -> QuestionForm:
     """A form that has asked nothing yet, set as the conversation's last question was, or else for a preferred route."""
-    routes = Route.objects.offered() if routes is None else routes
+    routes = Route.objects.offered_to(member.pk) if routes is None else routes
     initial: dict[str, Any] = {"key": uuid4(), "text": text, "route": preferred}
     if conversation:
         initial |= _as_typed(Parameters.stored(conversation.parameters))

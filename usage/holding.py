@@ -23,6 +23,7 @@ from django.utils.translation import gettext as _
 
 from catalog.models import LanguageModel, NoRouteError, Rate, Route
 from catalog.prices import PER_MILLION, Price
+from catalog.rules import Permits
 from usage.errors import LimitReachedError, UnpricedError
 from usage.models import Balance, Charge, Hold, Limit, Raise, Unit
 from usage.models.charge import ChargeQuerySet
@@ -249,7 +250,7 @@ def take(
         return None
     at = _database_now()
     stands = _stand(limits, member_id, at)
-    step = next((it.limit for it in stands if it.limit.step and it.percent >= it.limit.step_percent), None)
+    step = _step(stands, route.permits)
     if step and step.step_route and step.step == Limit.Step.ROUTE:
         route = step.step_route
         models = _chargeable(route, at)
@@ -258,6 +259,16 @@ def take(
     cap = _hold(key, member_id, stands, models, prompt_tokens(), min(wanted or most, most), 1, at)
     notes = [*_told(stands), *([_lowered(cap)] if cap < min(wanted or most, most) else [])]
     return Grant(route, without_thinking, cap, (*([_stepped(step, route)] if step else []), *notes))
+
+
+def _step(stands: Iterable[Standing], permits: Permits) -> Limit | None:
+    """The limit of which a step is due; never one to a model that a rule refuses to this member."""
+    for limit in (it.limit for it in stands if it.limit.step and it.percent >= it.limit.step_percent):
+        if limit.step_route:
+            limit.step_route.permits = permits
+        if limit.step != Limit.Step.ROUTE or (limit.step_route and limit.step_route.is_permitted):
+            return limit
+    return None
 
 
 def take_for(key: UUID, member_id: UUID, model: LanguageModel, prompt_tokens: int, output: int) -> None:

@@ -40,7 +40,7 @@ def again(request: MemberRequest, conversation_id: UUID, message_id: UUID) -> Ht
     answer = message_of(request, conversation_id, message_id)
     name = request.POST.get("route", "")
     try:
-        asking.ask_again(answer, request.user, Route.objects.named(name) if name else None)
+        asking.ask_again(answer, request.user, Route.objects.offered_to(request.user.pk).named(name) if name else None)
     except (NotAnswerableError, NoRouteError, SpendingError) as error:
         return _impossible(request, answer.conversation, error.sentence)
     return done(request, answer.conversation)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import partial
 from uuid import UUID, uuid4
 
@@ -11,7 +11,7 @@ from django.http import Http404, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.views.decorators.http import require_http_methods, require_POST
 
-from catalog.models import NoRouteError, Route
+from catalog.models import NoRouteError, Offer, Route
 from conversations import asking, showing
 from conversations.attachments import UnfitImageError, prepare
 from conversations.errors import KeyReusedError
@@ -48,7 +48,7 @@ def edit(request: MemberRequest, conversation_id: UUID, message_id: UUID) -> Htt
     conversation = question.conversation
     if request.method == "POST":
         return _posted(request, conversation, partial(asking.edit, question, request.user), editing=question)
-    form = fresh_question(conversation, question.text)
+    form = fresh_question(request.user, conversation, question.text)
     if is_htmx(request):
         return _composer(request, conversation, form, editing=question)
     return page(request, conversation, form, editing=question)
@@ -59,7 +59,7 @@ def _posted(
 ) -> HttpResponse:
     if "reset" in request.POST:
         return _reset(request, conversation, editing)
-    form = QuestionForm(request.POST, routes=Route.objects.offered())
+    form = QuestionForm(request.POST, routes=Route.objects.offered_to(request.user.pk))
     if not form.is_valid():
         return _refused(request, conversation, form, editing, status=422)
     text, key = form.cleaned_data["text"], form.cleaned_data["key"]
@@ -87,14 +87,15 @@ def _images(request: MemberRequest, editing: Message | None) -> list[Attachment]
 def _reset(request: MemberRequest, conversation: Conversation | None, editing: Message | None) -> HttpResponse:
     """Without script: the same page, its settings as they are by themselves. Nothing is asked."""
     kept = {name: request.POST.get(name, "") for name in ("key", "text", "route")}
-    return page(request, conversation, QuestionForm(routes=Route.objects.offered(), initial=kept), editing=editing)
+    form = QuestionForm(routes=Route.objects.offered_to(request.user.pk), initial=kept)
+    return page(request, conversation, form, editing=editing)
 
 
 def _asked(
     request: MemberRequest,
     conversation: Conversation | None,
     question: Message,
-    routes: Sequence[Route],
+    routes: Offer,
     *,
     was_editing: bool,
 ) -> HttpResponse:
@@ -104,16 +105,15 @@ def _asked(
         return HttpResponseRedirect(f"{shown.get_absolute_url()}#{question.dom_id}", status=303)
     if conversation is None:
         shown = Conversation.objects.get(pk=shown.pk)
-        response = render(
-            request, "conversations/replies.html#started", chat(shown, fresh_question(shown, routes=routes))
-        )
+        fresh = fresh_question(request.user, shown, routes=routes)
+        response = render(request, "conversations/replies.html#started", chat(shown, fresh))
         response["HX-Push-Url"] = shown.get_absolute_url()
         return response
     if was_editing:
         shown = Conversation.objects.get(pk=shown.pk)
-        return _composer(request, shown, fresh_question(shown, routes=routes))
+        return _composer(request, shown, fresh_question(request.user, shown, routes=routes))
     # All else stays as it stands in the page.
-    fresh = QuestionForm(routes=(), initial={"key": uuid4()})
+    fresh = QuestionForm(routes=Offer(), initial={"key": uuid4()})
     return render(request, "conversations/replies.html#key_and_refusal", {"form": fresh})
 
 

@@ -18,9 +18,8 @@ from conversations.views.replying import MemberRequest, member_only
 @member_only
 def preferences(request: MemberRequest) -> HttpResponse:
     member = request.user
-    form = PreferencesForm(
-        request.POST if request.method == "POST" else None, member=member, routes=Route.objects.offered()
-    )
+    data = request.POST if request.method == "POST" else None
+    form = PreferencesForm(data, member=member, routes=Route.objects.offered_to(member.pk))
     if request.method == "POST" and form.is_valid():
         form.save()
         with translation.override(member.prefers.language or translation.get_language()):

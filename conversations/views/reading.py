@@ -23,7 +23,7 @@ from conversations.views.replying import MemberRequest, conversation_of, member_
 @require_safe
 @member_only
 def index(request: MemberRequest) -> HttpResponse:
-    return page(request, None, fresh_question(preferred=request.user.prefers.route))
+    return page(request, None, fresh_question(request.user, preferred=request.user.prefers.route))
 
 
 @require_safe
@@ -40,7 +40,7 @@ def older(request: MemberRequest) -> HttpResponse:
 @member_only
 def conversation(request: MemberRequest, conversation_id: UUID) -> HttpResponse:
     found = conversation_of(request, conversation_id)
-    return page(request, found, fresh_question(found))
+    return page(request, found, fresh_question(request.user, found))
 
 
 @require_safe
@@ -130,7 +130,7 @@ def chat(
 @member_only
 def parameters(request: MemberRequest) -> HttpResponse:
     """What may be set for the model that was just chosen, with what had been typed."""
-    form = ParametersForm(request.GET, routes=Route.objects.offered())
+    form = ParametersForm(request.GET, routes=Route.objects.offered_to(request.user.pk))
     return render(request, "conversations/replies.html#parameters", {"form": form})
 
 

@@ -355,6 +355,7 @@ const byId = (id) => document.getElementById(id);
   // Beforehand in words what the server would say: it hangs up on whoever sends it far too much.
   function unfit(files) {
     const { accept, dataset } = byId("images");
+    if (dataset.barred) return dataset.barred;
     const megabytes = (bytes) => bytes / 1e6;
     const strange = files.find((it) => !accept.split(",").includes(it.type));
     const large = files.find((it) => it.size > Number(dataset.mostImageBytes));

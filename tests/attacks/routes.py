@@ -18,7 +18,7 @@ from django.utils import timezone
 
 from accounts import links
 from accounts.models import User
-from catalog.models import Band, BilledAs, LanguageModel, Price, Provider, Rate, Route
+from catalog.models import Band, BilledAs, LanguageModel, Price, Provider, Rate, Route, Rule
 from conversations import asking
 from conversations.attachments import prepare
 from conversations.models import Generation, Message
@@ -128,6 +128,7 @@ def build_world() -> World:
             BilledAs.objects.create(provider=provider, name="flash", model=model, valid_from=now).pk
         ),
         "admin/catalog/rate": str(Rate.objects.create(currency="CNY", into="USD", rate=1, valid_from=now).pk),
+        "admin/catalog/rule": str(Rule.objects.create(ability="auto", is_allowed=True).pk),
         "admin/usage/call": str(call.pk),
         "admin/usage/charge": str(charge.pk),
         "admin/usage/limit": str(Limit.objects.create(amount=1000, member=people["disabled"]).pk),

@@ -91,6 +91,12 @@ TABLE = """
 /admin/catalog/rate/<path:object_id>/delete/                         in  in  in  in  403 200  in  in  in  in  403 302
 /admin/catalog/rate/<path:object_id>/change/                         in  in  in  in  403 200  in  in  in  in  403 200
 /admin/catalog/rate/<path:object_id>/                                in  in  in  in  302 302  in  in  in  in  302 302
+/admin/catalog/rule/                                                 in  in  in  in  403 200  in  in  in  in  403 200
+/admin/catalog/rule/add/                                             in  in  in  in  403 200  in  in  in  in  403 200
+/admin/catalog/rule/<path:object_id>/history/                        in  in  in  in  403 200  in  in  in  in  403 200
+/admin/catalog/rule/<path:object_id>/delete/                         in  in  in  in  403 200  in  in  in  in  403 302
+/admin/catalog/rule/<path:object_id>/change/                         in  in  in  in  403 200  in  in  in  in  403 200
+/admin/catalog/rule/<path:object_id>/                                in  in  in  in  302 302  in  in  in  in  302 302
 /admin/usage/call/                                                   in  in  in  in  403 200  in  in  in  in  403 200
 /admin/usage/call/add/                                               in  in  in  in  403 403  in  in  in  in  403 403
 /admin/usage/call/<path:object_id>/history/                          in  in  in  in  403 200  in  in  in  in  403 200

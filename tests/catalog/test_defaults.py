@@ -35,7 +35,7 @@ def test_with_a_key_newcomers_see_a_short_list_and_auto_is_the_default(with_a_ke
     assert [route.name for route in offered if route.listed] == LISTED
     assert [route.name for route in offered if not route.listed] == BY_THEIR_NAMES
     assert [route.name for route in offered] == LISTED + BY_THEIR_NAMES
-    assert Route.objects.named("").is_auto
+    assert Route.objects.offered().named("").is_auto
 
 
 def test_a_start_tries_the_environments_key_at_once(with_a_key: Settings) -> None:
@@ -80,7 +80,7 @@ def test_nothing_falls_back_from_deepseek_to_the_small_local_model(
 )
 def test_auto_finds_its_routes(with_a_key: Settings, question: str, has_image: bool, answers: str) -> None:
     call_command("catalog")
-    auto = Route.objects.named("auto")
+    auto = Route.objects.offered().named("auto")
     assert choose(auto, question, has_image=has_image, tokens=10).route.name == answers
 
 
@@ -88,15 +88,16 @@ def test_a_long_conversation_outgrows_a_small_model(with_a_key: Settings, with_a
     call_command("catalog")
     Route.objects.filter(name="quick").update(auto=Route.Auto.NONE)
     Route.objects.filter(name="local").update(auto=Route.Auto.OTHERWISE)
-    chosen = choose(Route.objects.named("auto"), "Hello", has_image=False, tokens=7000)
+    chosen = choose(Route.objects.offered().named("auto"), "Hello", has_image=False, tokens=7000)
     assert (chosen.route.name, chosen.reason) == ("deepseek-flash", "a long conversation")
 
 
 def test_the_old_names_answer_as_they_did(with_a_key: Settings) -> None:
     call_command("catalog")
-    efforts = {name: Route.objects.named(name).effort for name in ("deepseek-chat", "deepseek-reasoner")}
+    efforts = {name: Route.objects.offered().named(name).effort for name in ("deepseek-chat", "deepseek-reasoner")}
     assert efforts == {"deepseek-chat": "off", "deepseek-reasoner": "high"}
-    assert {Route.objects.named(name).model for name in efforts} == {LanguageModel.objects.get(name="deepseek-flash")}
+    flash = LanguageModel.objects.get(name="deepseek-flash")
+    assert {Route.objects.offered().named(name).model for name in efforts} == {flash}
 
 
 def test_code_has_instructions_and_a_low_temperature(with_a_key: Settings) -> None:

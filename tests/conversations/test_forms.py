@@ -7,6 +7,7 @@ from uuid import uuid4
 
 import pytest
 
+from accounts.models import User
 from catalog.models import LanguageModel, Provider, Route
 from conversations.forms import PARAMETERS, ParametersForm, QuestionForm, fresh_question
 from conversations.models import Conversation
@@ -174,11 +175,11 @@ def shown(form: ParametersForm) -> dict[str, Any]:
 
 
 def test_a_fresh_form_shows_what_the_last_question_was_asked_with(
-    model: LanguageModel, conversation: Conversation
+    model: LanguageModel, conversation: Conversation, alice: User
 ) -> None:
     last = Parameters("low", 0.7, 0.9, 400, ("END", " ##"), "json")
     conversation.parameters = last.to_store()
-    form = fresh_question(conversation)
+    form = fresh_question(alice, conversation)
     assert shown(form) == {
         "effort": "low",
         "format": "json",
@@ -190,12 +191,12 @@ def test_a_fresh_form_shows_what_the_last_question_was_asked_with(
     assert asked(**{name: str(value) for name, value in shown(form).items()}) == last
 
 
-def test_what_the_model_takes_no_more_is_not_shown_again(conversation: Conversation, route: Route) -> None:
+def test_what_the_model_takes_no_more_is_not_shown_again(conversation: Conversation, route: Route, alice: User) -> None:
     conversation.parameters = {"temperature": 0.7}
-    assert shown(fresh_question(conversation))["temperature"] == 0.7
+    assert shown(fresh_question(alice, conversation))["temperature"] == 0.7
     Route.objects.update(effort="high")
-    assert "temperature" not in shown(fresh_question(conversation))
+    assert "temperature" not in shown(fresh_question(alice, conversation))
 
 
-def test_a_form_of_no_conversation_sets_nothing(model: LanguageModel) -> None:
-    assert not any(shown(fresh_question()).values())
+def test_a_form_of_no_conversation_sets_nothing(model: LanguageModel, alice: User) -> None:
+    assert not any(shown(fresh_question(alice)).values())

@@ -44,7 +44,7 @@ def limit(route: Route) -> Limit:
 
 
 def asked(alice: User, route: Route) -> Generation:
-    question = asking.start(alice, "What is a monad?", uuid4(), Route.objects.named(route.name))
+    question = asking.start(alice, "What is a monad?", uuid4(), Route.objects.offered().named(route.name))
     return Generation.objects.get(message__parent=question)
 
 

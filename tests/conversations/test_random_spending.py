@@ -118,7 +118,7 @@ async def converse(random: Random, member: User) -> None:
 
 
 async def _route() -> Route:
-    return await sync_to_async(Route.objects.named)("quick")
+    return await sync_to_async(lambda: Route.objects.offered().named("quick"))()
 
 
 async def _ended(conversation_id: UUID) -> None:
