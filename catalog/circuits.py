@@ -13,7 +13,7 @@ from enum import IntEnum
 from typing import Any
 
 from django.db import IntegrityError, transaction
-from django.db.models import BooleanField, ExpressionWrapper, Q
+from django.db.models import Q
 from django.db.models.functions import Now
 
 from catalog.models import Circuit
@@ -34,7 +34,6 @@ CLOSED: dict[str, Any] = {
 
 _open = Q(opened_at__isnull=False)
 _due = _open & Q(retry_at__lte=Now()) & (Q(probed_until=None) | Q(probed_until__lte=Now()))
-_is_due = ExpressionWrapper(_due, BooleanField())
 
 
 class Leave(IntEnum):
@@ -48,14 +47,14 @@ class Leave(IntEnum):
 def may_call(provider_id: int) -> Leave:
     """Whether to ask this provider now. Of all who ask an open circuit, one at a time has leave: it is the probe.
 
-    One query, and for the probe a second one. Who has leave tells `failed` if it does not go well, and
-    who is WATCHED `let_go` if it has nothing to tell.
+    One query, and a second one once an open circuit's pause is over. Who has leave tells `failed` if it does not go
+    well, and who is WATCHED `let_go` if it has nothing to tell.
     """
-    rows = Circuit.objects.filter(pk=provider_id).values_list("opened_at", "failures", _is_due)
-    opened_at, failures, is_due = next(iter(rows), (None, [], False))
+    rows = Circuit.objects.filter(pk=provider_id).values_list("opened_at", "failures", "retry_at", Now())
+    opened_at, failures, retry_at, now = next(iter(rows), (None, [], None, None))
     if opened_at is None:
         return Leave.WATCHED if failures else Leave.FREE
-    if is_due and Circuit.objects.filter(_due, pk=provider_id).update(probed_until=Now() + PROBE):
+    if retry_at and retry_at <= now and Circuit.objects.filter(_due, pk=provider_id).update(probed_until=Now() + PROBE):
         return Leave.WATCHED
     return Leave.REFUSED
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from contextlib import suppress
+from copy import copy
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, ClassVar
 from uuid import UUID
@@ -14,15 +15,16 @@ from uuid import UUID
 from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
-from django.db import models
+from django.db import models, transaction
 from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.functional import cached_property
 from django.utils.translation import gettext, gettext_noop, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
 
-from catalog import addresses, keys
+from catalog import addresses, keys, rules
 from catalog.prices import Band, BilledAs, Currency, Price, Rate, in_force
+from catalog.recent import Recent
 from catalog.rules import EVERYTHING, Permits, Rule, permits_of
 from catalog.rules import Ability as Permitted
 from providers.dialects import DIALECTS
@@ -234,12 +236,23 @@ class LanguageModel(models.Model):
 
 class RouteQuerySet(models.QuerySet["Route"]):
     def whole(self) -> RouteQuerySet:
-        """With their chains, models and providers: two queries for all of them."""
-        return self.prefetch_related(models.Prefetch("steps", Step.objects.select_related("model__provider")))
+        """With their chains, models, prices and providers: three queries for all of them."""
+        chains = Step.objects.select_related("model__provider").prefetch_related("model__prices")
+        return self.prefetch_related(models.Prefetch("steps", chains))
+
+    def recent(self) -> list[Route]:
+        """All of them, whole and best first, as they stood CATALOGUE_SECONDS ago at most: mostly without a query."""
+        return [copy(route) for route in _routes()]  # each caller says for itself what is choosable
+
+    def found(self, pk: int | None) -> Route | None:
+        """The recent one, if it can answer; else it is looked for again: it may have been set up just now."""
+        route = next((route for route in self.recent() if route.pk == pk), None)
+        can_answer = route and route.enabled and route.steps_at(timezone.now())
+        return route if can_answer or pk is None else self.whole().filter(pk=pk).first()
 
     def offered(self, permits: Permits = EVERYTHING) -> Offer:
-        """The routes of which a provider is ready, best first; Auto among them when it has a choice."""
-        ready = [route for route in self.whole().order_by("position", "pk") if route.is_ready]
+        """The recent ones of which a provider is ready, best first; Auto among them when it has a choice."""
+        ready = [route for route in self.recent() if route.is_ready]
         for route in ready:
             route.permits = permits
         permitted = [route for route in ready if route.is_permitted and route.is_ready]
@@ -259,6 +272,15 @@ class RouteQuerySet(models.QuerySet["Route"]):
         route = self.create(**fields)
         Step.objects.bulk_create([Step(route=route, position=n, model=it) for n, it in enumerate(models, start=1)])
         return route
+
+
+_routes = Recent(lambda: list(Route.objects.whole().order_by("position", "pk")), lambda: settings.CATALOGUE_SECONDS)
+
+
+def forget(**_signal: Any) -> None:
+    """Read all of it again, once what was changed is committed."""
+    transaction.on_commit(_routes.forget)
+    transaction.on_commit(rules.are_there.forget)
 
 
 class NoRouteError(Exception):
@@ -388,6 +410,10 @@ class Route(models.Model):
         return [
             step for step in self.steps.all() if step.model.provider.is_ready and self.permits.may_ask(step.model_id)
         ]
+
+    def steps_at(self, at: datetime) -> list[Step]:
+        """Those whose models may be charged then."""
+        return [step for step in self.ready_steps if step.model.may_be_charged(at)]
 
     @property
     def is_ready(self) -> bool:

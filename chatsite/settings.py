@@ -93,6 +93,7 @@ TEMPLATES = [
 EMBEDDED_DATABASE = not os.environ.get("DATABASE_URL")
 DATABASES = {"default": env.database(default=postgres.places(VAR_DIR).url)}
 LEASE_SECONDS = env.seconds("LEASE_SECONDS", 15)  # a worker that is not heard of for so long has lost its answers
+CATALOGUE_SECONDS = env.seconds("CATALOGUE_SECONDS", 1)  # that a process keeps what it read of models and prices
 PROCESS = env.process()
 # Seconds that one statement may take, its waiting for locks too. Migrations, backups and the like take what they need.
 STATEMENT_SECONDS = {"web": 10, "worker": 30}.get(PROCESS, 0)

@@ -47,9 +47,9 @@ def start(
     """
 
     def post() -> Message:
-        conversation = Conversation.objects.create(owner=author, title=_excerpt(text), route=route, seq=1)
+        conversation = Conversation(owner=author, title=_excerpt(text), seq=1)
         question = _post(conversation, author, text, key, route, parameters, images, parent=None)
-        conversation.save(update_fields=["leaf", "parameters"])
+        conversation.save(force_insert=True)  # the last of its rows; PostgreSQL looks at the commit for what they name
         return question
 
     return _once(author, text, key, images, post, lambda asked: asked.parent_id is None)
@@ -111,12 +111,10 @@ def _once(
     is_here: Callable[[Message], bool],
 ) -> Message:
     """Post, unless this form's key already did, here: then give that question. Raises KeyReusedError, or as it does."""
-    if asked := _asked_before(author, text, key, images, is_here):
-        return asked
     try:
         with transaction.atomic():
             return post()
-    except IntegrityError:  # the second click of a double one: the first came in between
+    except IntegrityError:  # its row is there: a second click, or a form that comes back
         if asked := _asked_before(author, text, key, images, is_here):
             return asked
         raise
@@ -154,7 +152,7 @@ def _post(
     conversation.asked_at = Now()  # the database's clock
     conversation.route = route
     conversation.parameters = parameters.to_store()
-    question = Message.objects.create(
+    question = Message(
         id=key,
         conversation=conversation,
         parent=parent,
@@ -163,31 +161,30 @@ def _post(
         text=text,
         changed_seq=conversation.seq,
     )
-    Attachment.objects.hang(question, images)
-    _queue(conversation, author, question, route, parameters, elsewhere=parent != conversation.leaf)
+    answer = _answer(question)
+    Message.objects.bulk_create([question, answer])
+    if images:
+        Attachment.objects.hang(question, images)
+    _queue(author, answer, route, parameters, elsewhere=parent != conversation.leaf)
     return question
 
 
-def _queue(
-    conversation: Conversation,
-    member: User,
-    question: Message,
-    route: Route,
-    parameters: Parameters,
-    *,
-    elsewhere: bool,
-) -> Message:
-    """An empty answer below the question, and the row a worker will claim."""
+def _answer(question: Message) -> Message:
+    """An empty one."""
+    conversation = question.conversation
+    return Message(conversation=conversation, parent=question, role=Role.ASSISTANT, changed_seq=conversation.seq)
+
+
+def _queue(member: User, answer: Message, route: Route, parameters: Parameters, *, elsewhere: bool) -> None:
+    """The row that a worker will claim, for an answer that is empty."""
+    conversation, question = answer.conversation, answer.parent
+    assert question is not None  # an answer always stands below its question
     _permit(question, member, route)
-    answer = Message.objects.create(
-        conversation=conversation, parent=question, role=Role.ASSISTANT, changed_seq=conversation.seq
-    )
     generation = Generation(conversation=conversation, message=answer, member=member)
     _promise(generation, question, _choice(question, route), parameters)
     generation.save(force_insert=True)
     conversation.show(answer, elsewhere=elsewhere)
     bus.tell_workers()
-    return answer
 
 
 def _permit(question: Message, member: User, route: Route) -> None:
@@ -196,7 +193,7 @@ def _permit(question: Message, member: User, route: Route) -> None:
     Whatever is queued comes through here. Raises NotPermittedError.
     """
     route.bind(member.pk)
-    if not route.permits.may_use(Ability.IMAGES) and question.attachments.exists():
+    if not route.permits.may_use(Ability.IMAGES) and question.image_count:
         raise NotPermittedError(NO_IMAGES)
 
 
@@ -210,12 +207,12 @@ def _choice(question: Message, route: Route) -> choosing.Choice:
 
 def _told(question: Message, most: float) -> tuple[int, int]:
     """How many tokens were told down to a question, as far as they count, and how many images among it."""
-    told, read = [question.pk], [question.text]
+    told = [(question.text, question.image_count)]
     if question.parent_id is not None:
-        told = path.down_to(question, choosing.characters_in(most))
-        read = list(Message.objects.filter(pk__in=told).values_list("text", flat=True))
-    images = Attachment.objects.filter(message__in=told).count()  # a later question may be about an earlier image
-    tokens = sum(choosing.estimated_tokens(text) + AROUND for text in read)
+        ids = path.down_to(question, choosing.characters_in(most))
+        told = list(Message.objects.filter(pk__in=ids).values_list("text", "image_count"))
+    images = sum(count for _, count in told)  # a later question may be about an earlier image
+    tokens = sum(choosing.estimated_tokens(text) + AROUND for text, _ in told)
     return tokens + images * IMAGE_TOKENS, images
 
 
@@ -274,7 +271,11 @@ def ask_again(answer: Message, member: User, route: Route | None = None) -> Mess
         if waiting:
             return waiting.message
         parameters = Parameters.stored(answer.generation.parameters)
-        return _queue(locked, member, answer.parent, route or _its_route(answer, member), parameters, elsewhere=True)
+        answer.parent.conversation = locked
+        another = _answer(answer.parent)
+        another.save(force_insert=True)
+        _queue(member, another, route or _its_route(answer, member), parameters, elsewhere=True)
+        return another
 
 
 def carry_on(answer: Message, member: User) -> Message:

@@ -6,12 +6,11 @@ from dataclasses import dataclass, replace
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Prefetch, prefetch_related_objects
 from django.utils import timezone
 from django.utils.crypto import salted_hmac
 from django.utils.translation import gettext_noop
 
-from catalog.models import Step
+from catalog.models import Route, Step
 from catalog.rules import permits_of
 from conversations import bus, seams
 from conversations.calling import Candidate
@@ -65,7 +64,7 @@ def begin(generation: Generation) -> Brief | Outcome:
     """Tell the readers that the answer has begun, and gather what it needs. An Outcome if it is over already."""
     with transaction.atomic():
         _tell(generation)
-        row = Generation.objects.select_related("message__parent__conversation", "route").get(pk=generation.pk)
+        row = Generation.objects.select_related("message__parent__conversation").get(pk=generation.pk)
         # Stopped between the claim and here, when the hint found nobody to tell; or reaped, had we to wait for long.
         if row.stop_requested or row.epoch != generation.epoch:
             transaction.set_rollback(True)
@@ -88,9 +87,7 @@ def _tell(generation: Generation) -> None:
 
 
 def _brief(generation: Generation, left: float) -> Brief | Outcome:
-    chains = Step.objects.select_related("model__provider").prefetch_related("model__prices")
-    prefetch_related_objects([generation], Prefetch("route__steps", chains))
-    route, question = generation.route, generation.message.parent
+    route, question = Route.objects.found(generation.route_id), generation.message.parent
     assert question is not None  # an answer always stands below its question
     if route:
         route.permits = permits_of(generation.member_id)
@@ -99,8 +96,7 @@ def _brief(generation: Generation, left: float) -> Brief | Outcome:
     steps = route.ready_steps if route and route.enabled else []
     if route is None or not steps:
         return UNROUTED
-    now = timezone.now()
-    if not (steps := [step for step in steps if step.model.may_be_charged(now)]):
+    if not (steps := route.steps_at(timezone.now())):
         return UNPRICED
     told = Told(question, max(step.model.context_tokens for step in steps))
     chain = tuple(_candidate(generation, step, told, left) for step in steps)

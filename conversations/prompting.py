@@ -48,7 +48,7 @@ class Told:
     @cached_property
     def images(self) -> dict[UUID, Image]:
         """The newest ones, with their bytes: up to 20 MB, so only models that see ask for them."""
-        if not any(message.attachments.all() for message in self.messages if not message.is_answer):
+        if not any(message.image_count for message in self.messages):
             return {}
         kept = Attachment.objects.filter(conversation=self._conversation)
         rows = kept.in_bulk(kept.newest_within(IMAGES, IMAGE_BYTES, [message.pk for message in self.messages]))
@@ -89,7 +89,7 @@ def _as_said(message: Message, images: Mapping[UUID, Image]) -> ChatMessage:
     if message.is_answer:
         # An empty answer (it failed, or was stopped at once) must not be null, nor leave two questions in a row.
         return ChatMessage("assistant", message.text or "(no answer)", reasoning=message.reasoning)
-    attached = message.attachments.all()
+    attached = message.images
     unseen = tuple(Image(it.media_type, b"", it.name) for it in attached if it.pk not in images)
     said = with_images_in_words(ChatMessage("user", message.text, images=unseen))
     return replace(said, images=tuple(images[it.pk] for it in attached if it.pk in images))

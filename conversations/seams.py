@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from django.db.models import prefetch_related_objects
-
-from catalog.models import Step
+from catalog.models import Route, Step
 from conversations.models import Generation, Message
 from conversations.parameters import Parameters
 from providers.dialects import DIALECTS
@@ -16,9 +14,8 @@ SHORTEST_REPEAT = 8  # fewer may be the same by chance
 
 
 def can_be_spared(generation: Generation, answer: Message) -> bool:
-    """Whether somebody of its chain would truly go on from the answer's last character. Up to four queries."""
-    prefetch_related_objects([generation], "route__steps__model__provider")
-    route = generation.route
+    """Whether somebody of its chain would truly go on from the answer's last character."""
+    route = Route.objects.found(generation.route_id)
     return route is not None and route.enabled and any(_joins(generation, step, answer) for step in route.ready_steps)
 
 

@@ -69,6 +69,13 @@ def static_files_are_found_when_they_are_asked_for() -> Iterator[None]:
         yield
 
 
+@pytest.fixture(scope="session", autouse=True)
+def the_catalogue_is_read_every_time() -> Iterator[None]:
+    """Tests change it all the time, and would find what another test left."""
+    with override_settings(CATALOGUE_SECONDS=0):
+        yield
+
+
 @pytest.fixture(autouse=True)
 def no_language_is_left_over() -> Iterator[None]:
     """A request of the test client speaks in the test's own context; a real one has a context to itself."""
@@ -131,6 +138,7 @@ def process_environment(database_url: str, tmp_path: Path) -> dict[str, str]:
         "SECRET_KEY": settings.SECRET_KEY,
         "VAR_DIR": str(tmp_path),
         "PRIVATE_PROVIDERS": "127.0.0.1",  # the scripted one
+        "CATALOGUE_SECONDS": "0.001",
     }
 
 

@@ -25,6 +25,7 @@ def environment(server_url: str, folder: Path, **more: str) -> dict[str, str]:
         "DATABASE_URL": f"{address.rpartition('/')[0]}/{database}{mark}{query}",
         "SECRET_KEY": settings.SECRET_KEY,
         "VAR_DIR": str(folder),
+        "CATALOGUE_SECONDS": "0.001",  # tests change it all the time
         **more,
     }
 

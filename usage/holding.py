@@ -240,7 +240,7 @@ def take(
 ) -> Grant | None:
     """Promise what an answer may cost, in the transaction that queues it. None: no limit counts for this member.
 
-    Two queries when there is none. `wanted`: the tokens of output that were asked for, None for as many as the models
+    One query when there is none. `wanted`: the tokens of output that were asked for, None for as many as the models
     can. Raises UnpricedError, and LimitReachedError when there is no room for an answer worth having.
     """
     at = timezone.now()
@@ -307,7 +307,10 @@ def free(key: UUID) -> bool:
 
 
 def _chargeable(route: Route, at: datetime) -> list[LanguageModel]:
-    """The models of its chain that may be charged, by prices read in one query. Raises NoRouteError, UnpricedError."""
+    """The models of its chain that may be charged. Their prices are read if they were not yet: one query.
+
+    Raises NoRouteError, UnpricedError.
+    """
     if not (models := [step.model for step in route.ready_steps]):
         raise NoRouteError
     prefetch_related_objects(models, "prices")

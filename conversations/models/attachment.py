@@ -25,6 +25,7 @@ class AttachmentQuerySet(models.QuerySet["Attachment"]):
     def hang(self, question: Message, images: Sequence[Attachment]) -> None:
         """Save images, new or another question's, as this question's, in this order."""
         self.bulk_create(image.copy_for(question, place) for place, image in enumerate(images, start=1))
+        question.image_count = len(images)
 
     def newest_within(self, count: int, size: int, questions: Iterable[uuid.UUID]) -> list[uuid.UUID]:
         """The ids of the last images of these questions, oldest question first, that fit: so many, of so many bytes."""

@@ -58,6 +58,8 @@ class Message(models.Model):
     author = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, db_index=False)
     text = models.TextField(blank=True)
     reasoning = models.TextField(blank=True)
+    # Kept by a trigger. Of most questions none: then nobody looks for them.
+    image_count = models.PositiveSmallIntegerField(default=0, db_default=0)
     created_at = models.DateTimeField(db_default=Now())
     changed_seq = models.PositiveBigIntegerField(default=0)
 
@@ -91,9 +93,13 @@ class Message(models.Model):
         return self.role == self.Role.ASSISTANT
 
     def has_images(self, images: Sequence[Attachment]) -> bool:
-        """Whether its images are these, in this order."""
-        ours = list(self.attachments.all())
-        return len(ours) == len(images) and all(map(Attachment.is_same_image, ours, images))
+        """Whether its images are these, in this order. They are read whole."""
+        return self.image_count == len(images) and all(map(Attachment.is_same_image, self.images, images))
+
+    @property
+    def images(self) -> list[Attachment]:
+        """In their order; without a query where there are none, or after `find_images`."""
+        return list(self.attachments.all()) if self.image_count else []
 
     @property
     def dom_id(self) -> str:
@@ -116,8 +122,8 @@ class Message(models.Model):
 
 
 def find_images(messages: Iterable[Message]) -> None:
-    """Where the images of those that are questions are, without their bytes: one query for all, none for answers."""
-    questions = [message for message in messages if not message.is_answer]
+    """Where their images are, without their bytes: one query for all, none if there are no images."""
+    questions = [message for message in messages if message.image_count]
     # By their conversations, which are few: by thousands of questions, all images of all members would be read.
     images = Attachment.objects.light().filter(conversation__in={message.conversation_id for message in questions})
     models.prefetch_related_objects(questions, models.Prefetch("attachments", images))

@@ -18,7 +18,7 @@ from conversations.errors import KeyReusedError
 from conversations.forms import QuestionForm, fresh_question
 from conversations.models import Attachment, Conversation, Message
 from conversations.models.message import find_images
-from conversations.views.reading import chat, page
+from conversations.views.reading import page
 from conversations.views.replying import MemberRequest, conversation_of, is_htmx, member_only, message_of
 from usage.errors import SpendingError
 
@@ -99,21 +99,21 @@ def _asked(
     *,
     was_editing: bool,
 ) -> HttpResponse:
-    """The question is posted: a fresh composer, and for a new conversation its page in place of the empty one."""
+    """The question is posted: a fresh key for the next one, and for a new conversation the way to hear of it.
+
+    Messages come by that way alone. What else the page shows stays as it is.
+    """
     shown = question.conversation
     if not is_htmx(request):
         return HttpResponseRedirect(f"{shown.get_absolute_url()}#{question.dom_id}", status=303)
-    if conversation is None:
-        shown = Conversation.objects.get(pk=shown.pk)
-        fresh = fresh_question(request.user, shown, routes=routes)
-        response = render(request, "conversations/replies.html#started", chat(shown, fresh))
-        response["HX-Push-Url"] = shown.get_absolute_url()
-        return response
     if was_editing:
         shown = Conversation.objects.get(pk=shown.pk)
         return _composer(request, shown, fresh_question(request.user, shown, routes=routes))
-    # All else stays as it stands in the page.
     fresh = QuestionForm(routes=Offer(), initial={"key": uuid4()})
+    if conversation is None:
+        response = render(request, "conversations/replies.html#started", {"form": fresh, "conversation": shown})
+        response["HX-Push-Url"] = shown.get_absolute_url()
+        return response
     return render(request, "conversations/replies.html#key_and_refusal", {"form": fresh})
 
 

@@ -15,6 +15,7 @@ const byId = (id) => document.getElementById(id);
   const OURS = [401, 409, 422]; // refusals that our server puts into words, as partials
 
   const chat = () => byId("chat");
+  const link = () => byId("link"); // where the page hears of its conversation, and asks
 
   // Ways to put elements in. Each message stands below one that it names: a page that does not show that drops it.
   const ways = {
@@ -105,7 +106,7 @@ const byId = (id) => document.getElementById(id);
   function watchConnection() {
     worry ||= setTimeout(() => {
       worry = 0;
-      if (!chat()?.dataset.news || document.hidden || isSignedOut) return;
+      if (!link()?.dataset.news || document.hidden || isSignedOut) return;
       if (!navigator.onLine) showConnection(translate("You are offline. Answers go on without you."));
       else if (isOpen()) showBackAgain();
       else showConnection(looks < 3 ? translate("Reconnecting…") : translate("No live connection. Looking for news every 2 seconds."));
@@ -145,7 +146,7 @@ const byId = (id) => document.getElementById(id);
   // Without a socket the page asks what is new
 
   async function lookForNews() {
-    const address = chat()?.dataset.news;
+    const address = link()?.dataset.news;
     if (!address || isLooking || isOpen() || document.hidden || isSignedOut) return;
     isLooking = true; // one at a time: an older answer that came late would set the page back
     const url = `${address}?seq=${byId("cursor")?.value ?? 0}`;
@@ -255,11 +256,16 @@ const byId = (id) => document.getElementById(id);
 
   function sent(ctx) {
     const [before, now] = [ctx.sourceElement, byId("composer")];
-    if (now === before) return;
+    if (now === before) return goOn(now);
     // Another composer is here: what was typed since goes into it.
     const since = "editing" in before.dataset ? "" : before.elements.text.value;
     if (since && !byId("question").value) byId("question").value = since;
     choose("editing" in before.dataset ? [] : chosen);
+  }
+
+  /** The first question began a conversation: the next one is asked there. */
+  function goOn(form) {
+    for (const name of ["action", "hx-post"]) form.setAttribute(name, link().dataset.ask);
   }
 
   function notSent(ctx) {
@@ -307,12 +313,8 @@ const byId = (id) => document.getElementById(id);
   }
 
   function threadInsteadOf(empty) {
-    const thread = part("section", "", "");
-    thread.id = "thread";
-    thread.append(part("div", "", ""));
-    thread.firstChild.id = "messages";
-    empty.replaceWith(thread);
-    return thread.firstChild;
+    empty.replaceWith(document.importNode(byId("begun").content, true));
+    return byId("messages");
   }
 
   // Images, chosen, pasted or dropped: all of them stand in the form's own field, which sends them

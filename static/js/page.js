@@ -290,7 +290,7 @@
   let composer = byId("composer");
   let saving = 0;
 
-  const draftOf = (form) => `draft ${byId("sidebar").dataset.member} ${new URL(form.action).pathname}`;
+  const draftOf = (address) => `draft ${byId("sidebar").dataset.member} ${new URL(address, location).pathname}`;
 
   /** There may be no storage, or no room in it: the page still holds what was typed. */
   function stored(deed, ...names) {
@@ -301,16 +301,16 @@
     }
   }
 
-  function keepDraft(form = composer, text = byId("question").value) {
+  function keepDraft(address = composer.action, text = byId("question").value) {
     clearTimeout(saving);
     saving = 0;
-    if (text.trim()) stored("setItem", draftOf(form), text);
-    else stored("removeItem", draftOf(form));
+    if (text.trim()) stored("setItem", draftOf(address), text);
+    else stored("removeItem", draftOf(address));
   }
 
   function restoreDraft() {
     const question = byId("question");
-    const draft = stored("getItem", draftOf(composer));
+    const draft = stored("getItem", draftOf(composer.action));
     if (draft && question.value.trim() === question.defaultValue.trim()) question.value = draft;
   }
 
@@ -326,7 +326,7 @@
 
   document.addEventListener("htmx:finally:request", ({ detail: { ctx } }) => {
     const isDone = ctx.response?.status < 400 && !ctx.response.raw.redirected;
-    if (ctx.sent !== undefined && isDone) keepDraft(ctx.sourceElement, "");
+    if (ctx.sent !== undefined && isDone) keepDraft(ctx.request.action, "");
     if (composer !== byId("composer")) {
       composer = byId("composer");
       restoreDraft();
@@ -418,7 +418,7 @@
   document.addEventListener("click", (event) => {
     const link = event.target.closest?.("a[data-dialog], [data-opens], #dialog .links a, .editing a");
     if (!link || event.ctrlKey || event.metaKey || event.shiftKey) return;
-    if (link.matches(".editing a")) return keepDraft(composer, ""); // and the link leads back
+    if (link.matches(".editing a")) return keepDraft(composer.action, ""); // and the link leads back
     event.preventDefault();
     if (link.matches("[data-dialog]")) {
       document.querySelector(":popover-open")?.hidePopover();

@@ -117,5 +117,5 @@ def test_all_routes_are_read_in_a_handful_of_queries(
 ) -> None:
     for number in range(20):
         route(a_model, f"route{number}")
-    with django_assert_num_queries(2):
+    with django_assert_num_queries(3):
         assert len(Route.objects.offered()) == 20

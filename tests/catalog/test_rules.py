@@ -162,7 +162,7 @@ def test_a_route_that_was_offered_is_not_looked_up_again(
     dora: User, flash: LanguageModel, django_assert_num_queries: Any
 ) -> None:
     route(flash, "quick")
-    with django_assert_num_queries(3):
+    with django_assert_num_queries(4):
         quick = Route.objects.offered_to(dora.pk).named("quick")
         quick.bind(dora.pk)
     with django_assert_num_queries(1):

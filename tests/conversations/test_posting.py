@@ -87,13 +87,17 @@ def test_without_script_a_first_question_leads_to_its_page(browser_of_alice: Cli
     assert draft(shown) == ""
 
 
-def test_with_script_a_first_question_brings_the_chat_and_its_address(browser_of_alice: Client, route: Route) -> None:
+def test_with_script_a_first_question_brings_its_address_and_the_way_to_hear_of_it(
+    browser_of_alice: Client, route: Route
+) -> None:
     response = browser_of_alice.post("/c/", form("What is a monad?"), headers=HTMX)
     conversation = Conversation.objects.get()
     html = response.content.decode()
     assert (response.status_code, response["HX-Push-Url"]) == (200, f"/c/{conversation.pk}/")
     assert f'hx-ws:connect="/ws/c/{conversation.pk}/"' in html
-    assert "What is a monad?" in html
+    assert f'data-ask="/c/{conversation.pk}/ask/"' in html
+    assert not Message.objects.filter(pk=key_in(html)).exists()
+    assert "<article" not in html  # messages come by that way alone
     assert "<html" not in html
 
 

@@ -87,11 +87,11 @@ def test_what_is_shared_counts_beside_them(alice: User) -> None:
     assert {*holding.limits_of(alice.pk)} == {*each}
 
 
-def test_without_a_limit_nothing_is_written_and_two_questions_are_asked_of_the_database(
+def test_without_a_limit_nothing_is_written_and_one_question_is_asked_of_the_database(
     alice: User, route: Route, django_assert_num_queries: Any
 ) -> None:
     chosen = Route.objects.whole().get()
-    with transaction.atomic(), django_assert_num_queries(2):
+    with transaction.atomic(), django_assert_num_queries(1):
         assert holding.take(uuid4(), alice.pk, chosen, lambda: PROMPT) is None
     assert (Hold.objects.count(), Balance.objects.count()) == (0, 0)
 
