@@ -56,6 +56,7 @@ SMALL = {  # a few rows for each member, administrator or process, at most
     "catalog_provider",
     "catalog_rate",
     "catalog_route",
+    "catalog_rule",
     "catalog_step",
     "conversations_pulse",
     "django_admin_log",  # what administrators change
