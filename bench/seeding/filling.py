@@ -25,7 +25,7 @@ from accounts.sessions import SessionStore
 from bench.seeding.inserting import insert
 from bench.seeding.texts import texts
 from catalog import defaults
-from catalog.models import Rate, Route
+from catalog.models import Rate, Route, Rule
 from conversations.models import Attachment, Conversation, Generation, Message
 from usage.models import Call, Charge, Limit, Reply
 
@@ -63,6 +63,7 @@ def fill(size: Size, say: Say = print) -> None:
     Rate.objects.create(currency="CNY", into="USD", rate="0.14", valid_from=timezone.now() - timedelta(days=800))
     members(size)
     Limit.objects.create(amount=1_000)
+    Rule.objects.create(ability="thinking", is_allowed=True)
     sessions()
     plan(size)
     for first in range(1, size.conversations + 1, BATCH):
