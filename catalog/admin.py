@@ -19,6 +19,7 @@ from django.utils.translation import gettext_lazy as _
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_GET, require_POST
 
+from accounts.acting import NamedDeeds
 from catalog import circuits, discovering
 from catalog.defaults import ADDRESSES
 from catalog.forms import ProviderForm, StepFormSet
@@ -158,7 +159,7 @@ def _is_superuser(request: HttpRequest) -> bool:
 
 
 @admin.register(LanguageModel)
-class LanguageModelAdmin(admin.ModelAdmin[LanguageModel]):
+class LanguageModelAdmin(NamedDeeds, admin.ModelAdmin[LanguageModel]):
     list_display = ("name", "provider", "context_tokens", "output_tokens", "thinks", "sees", "uses_tools")
     list_filter = ("provider",)
     list_select_related = ("provider",)
@@ -213,7 +214,7 @@ class RuleAdmin(admin.ModelAdmin[Rule]):
 
 
 @admin.register(Price)
-class PriceAdmin(admin.ModelAdmin[Price]):
+class PriceAdmin(NamedDeeds, admin.ModelAdmin[Price]):
     list_display = ("model", "currency", "band", "cache_hit", "cache_miss", "output", "valid_from", "valid_to", "note")
     list_filter = ("model", "currency", "band")
     list_select_related = ("model__provider", "band")
@@ -227,12 +228,12 @@ class PriceAdmin(admin.ModelAdmin[Price]):
 
 
 @admin.register(Band)
-class BandAdmin(admin.ModelAdmin[Band]):
+class BandAdmin(NamedDeeds, admin.ModelAdmin[Band]):
     list_display = ("name", "hours", "zone", "holidays")
 
 
 @admin.register(BilledAs)
-class BilledAsAdmin(admin.ModelAdmin[BilledAs]):
+class BilledAsAdmin(NamedDeeds, admin.ModelAdmin[BilledAs]):
     list_display = ("name", "model", "valid_from", "valid_to", "note")
     list_filter = ("provider",)
     list_select_related = ("model__provider",)
@@ -240,5 +241,5 @@ class BilledAsAdmin(admin.ModelAdmin[BilledAs]):
 
 
 @admin.register(Rate)
-class RateAdmin(admin.ModelAdmin[Rate]):
+class RateAdmin(NamedDeeds, admin.ModelAdmin[Rate]):
     list_display = ("currency", "into", "rate", "valid_from", "note")

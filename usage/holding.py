@@ -94,10 +94,10 @@ class Standing:
 
 def limits_of(member_id: UUID) -> list[Limit]:
     """Those that count for a member. One query."""
-    return _in_force(Limit.objects.that_concern(member_id))
+    return in_force(Limit.objects.that_concern(member_id))
 
 
-def _in_force(limits: Iterable[Limit]) -> list[Limit]:
+def in_force(limits: Iterable[Limit]) -> list[Limit]:
     """Of each unit and window the member's own, else their groups' tightest, else everybody's; all shared ones."""
     kept, shared = dict[Kind, Limit](), list[Limit]()
     for limit in sorted(limits, key=lambda it: (it.member_id is None, it.group_id is None, it.amount)):

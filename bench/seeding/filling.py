@@ -9,10 +9,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
+from decimal import Decimal
 from random import Random
 from textwrap import dedent
 from typing import Any
 
+from django.conf import settings
 from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
 from django.contrib.auth.hashers import make_password
 from django.contrib.auth.models import Group
@@ -25,13 +27,16 @@ from accounts.sessions import SessionStore
 from bench.seeding.inserting import insert
 from bench.seeding.texts import texts
 from catalog import defaults
-from catalog.models import Rate, Route, Rule
+from catalog.models import Provider, Rate, Route, Rule
 from conversations.models import Attachment, Conversation, Generation, Message
-from usage.models import Call, Charge, Limit, Reply
+from usage import raising
+from usage.models import Balance, Call, Charge, Hold, Limit, Raise, Reading, Reply
+from usage.windows import period
 
 BATCH = 2_000  # conversations that go on at the same time, their rows among each other in the tables
 TEXTS = 3_000
 SESSIONS = 4  # of each member
+TEAMS = 8  # groups beside the one of all
 
 type Say = Callable[[str], object]
 
@@ -62,8 +67,8 @@ def fill(size: Size, say: Say = print) -> None:
     defaults.ensure()
     Rate.objects.create(currency="CNY", into="USD", rate="0.14", valid_from=timezone.now() - timedelta(days=800))
     members(size)
-    Limit.objects.create(amount=1_000)
     Rule.objects.create(ability="thinking", is_allowed=True)
+    limits()
     sessions()
     plan(size)
     for first in range(1, size.conversations + 1, BATCH):
@@ -95,9 +100,13 @@ def _make_chances(seed: int) -> None:
             for row in texts(Random(seed), TEXTS):
                 copy.write_row(row)
         cursor.execute("ANALYZE said")
-        # Whether each row's parents exist is known; checking it takes longer than all the rest.
-        cursor.execute("SELECT set_config('session_replication_role', 'replica', false) FROM pg_roles "
-                       "WHERE rolname = current_user AND rolsuper")  # fmt: skip
+    _leave_triggers("replica")
+
+
+def _leave_triggers(role: str) -> None:
+    """Whether each row's parents exist is known; checking it takes longer than all the rest."""
+    _execute("SELECT set_config('session_replication_role', %(role)s, false) FROM pg_roles "
+             "WHERE rolname = current_user AND rolsuper", role=role)  # fmt: skip
 
 
 def _finish() -> None:
@@ -123,7 +132,16 @@ def members(size: Size) -> None:
         unusable=make_password(None),
         count=size.members,
     )
-    Group.objects.create(name="Seeded").user_set.set(User.objects.filter(email__endswith="@seeded.example"))
+    everybody = list(User.objects.filter(email__endswith="@seeded.example").order_by("pk"))
+    Group.objects.create(name="Seeded").user_set.set(everybody)
+    for number in range(TEAMS):
+        Group.objects.create(name=f"Team {number + 1}").user_set.set(everybody[number :: 2 * TEAMS])
+    _execute("""
+        CREATE TEMP TABLE belonging AS
+        SELECT id, name AS label,
+               ARRAY(SELECT group_id FROM accounts_user_groups WHERE user_id = u.id ORDER BY 1) AS groups
+          FROM accounts_user AS u""")
+    _execute("ANALYZE belonging")
 
 
 def sessions() -> None:
@@ -139,6 +157,40 @@ def sessions() -> None:
                 )
             )
     Session.objects.bulk_create(rows)
+
+
+def limits() -> None:
+    """For everybody, for a group, for some members; raises, and who asks for one."""
+    _leave_triggers("origin")  # what is done here is noted
+    now, some = timezone.now(), User.objects.filter(email__endswith="@seeded.example").order_by("pk")
+    Limit.objects.create(amount=1_000)
+    Limit.objects.create(amount=100_000, shared=True)
+    Limit.objects.create(amount=500, unit="requests", window="day", group=Group.objects.get(name="Team 1"))
+    for place, member in enumerate(some[:20]):
+        Limit.objects.create(amount=5 + place, member=member)
+        Raise.objects.create(
+            member=member, unit="money", window="this_month", amount=5, until=now + timedelta(days=place - 10)
+        )
+        raising.ask_for_more(member, "money", "this_month", "More to do than usual.")
+    subjects = ["team", *(f"member:{member.pk}" for member in some)]
+    first, after = period("this_month", now, settings.TEAM_ZONE)
+    Balance.objects.bulk_create(
+        Balance(subject=it, window="this_month", starts_at=first, ends_at=after) for it in subjects
+    )
+    Hold.objects.create(member_id=some[0].pk, balances=[], cost=0, tokens=0, requests=0)
+    provider = Provider.objects.get(name="deepseek")
+    for hours in range(48):
+        left = Decimal(100) + hours
+        Reading.objects.create(
+            provider=provider.name,
+            currency=provider.currency,
+            total=left,
+            granted=0,
+            topped_up=left,
+            is_available=True,
+            taken_at=now - timedelta(hours=hours),
+        )
+    _leave_triggers("replica")
 
 
 # Conversations ------------------------------------------------------------------------------------------------------
@@ -374,7 +426,8 @@ def charges(first: int, last: int) -> None:
             "call_id": "call.id",
             "model": "call.model",
             "kind": "'charge'",
-            "member_label": "'Member'",
+            "member_label": "belonging.label",
+            "group_ids": "belonging.groups",
             "returned_model": "'deepseek-flash'",
             "sent_at": "call.created_at",
             "finished_at": "call.created_at + interval '20 s' * (0.2 + fate)",
@@ -391,7 +444,8 @@ def charges(first: int, last: int) -> None:
         },
         """(SELECT turn.*, nth, nth = 1 AND fate > 0.97 AS refused
               FROM turn, unnest(ARRAY[1, 2, 9]) AS nth) AS sent
-         JOIN usage_call AS call ON call.id = pg_temp.row_id('call', k * 10 + nth),
+         JOIN usage_call AS call ON call.id = pg_temp.row_id('call', k * 10 + nth)
+         JOIN belonging ON belonging.id = owner_id,
               LATERAL (SELECT CASE WHEN fate < 0.2 THEN 0.022 ELSE 0.003 END AS hit,
                               CASE WHEN fate < 0.2 THEN 0.66 ELSE 0.15 END AS miss,
                               CASE WHEN fate < 0.2 THEN 1.98 ELSE 0.60 END AS output) AS price

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 from urllib.parse import urlsplit
 from uuid import uuid4
@@ -23,7 +24,8 @@ from conversations import asking
 from conversations.attachments import prepare
 from conversations.models import Generation, Message
 from tests.images import upload
-from usage.models import Call, Limit
+from usage import raising
+from usage.models import Act, Balance, Call, Hold, Limit, Raise, Reading
 from usage.spending import close_call
 from usage.tokens import Tokens
 
@@ -113,9 +115,13 @@ def build_world() -> World:
         "<int:pk>": str(provider.pk),
         "<uidb64>": link[3],
         "<token>": link[4],
-        "^(?P<app_label>auth|accounts|catalog|usage|conversations)/$": "accounts/",
+        "^(?P<app_label>catalog|usage|accounts|auth|conversations)/$": "accounts/",
         "(?P<url>.*)$": "nowhere",
     }
+    asked = raising.ask_for_more(alice, "money", "today", "What is a monad?")
+    limit = Limit.objects.create(amount=1000, member=people["disabled"])
+    amounts = {"total": 1, "granted": 0, "topped_up": 1, "is_available": True}
+    later = now + timedelta(days=1)
     objects = {
         "admin/auth/group": str(Group.objects.create(name="Writers").pk),
         "admin/accounts/user": str(alice.pk),
@@ -131,7 +137,17 @@ def build_world() -> World:
         "admin/catalog/rule": str(Rule.objects.create(ability="auto", is_allowed=True).pk),
         "admin/usage/call": str(call.pk),
         "admin/usage/charge": str(charge.pk),
-        "admin/usage/limit": str(Limit.objects.create(amount=1000, member=people["disabled"]).pk),
+        "admin/usage/limit": str(limit.pk),
+        "admin/usage/raise": str(
+            Raise.objects.create(member=alice, unit="money", window="today", amount=1, until=later).pk
+        ),
+        "admin/usage/raiserequest": str(asked.pk),
+        "admin/usage/balance": str(
+            Balance.objects.create(subject="team", window="today", starts_at=now, ends_at=later).pk
+        ),
+        "admin/usage/hold": str(Hold.objects.create(member_id=alice.pk, balances=[], cost=0, tokens=1, requests=1).pk),
+        "admin/usage/reading": str(Reading.objects.create(provider="deepseek", currency="USD", **amounts).pk),
+        "admin/usage/act": str(Act.objects.earliest("pk").pk),
         "admin/conversations/generation": str(generation.pk),
     }
     return World(people, sessions, question, parameters, objects)
@@ -143,6 +159,7 @@ def _session(person: User) -> str:
     return str(client.cookies[settings.SESSION_COOKIE_NAME].value)
 
 
+NO_LIMITS = {"limits-TOTAL_FORMS": "0", "limits-INITIAL_FORMS": "0"}
 # What a form needs to do its deed. The rest is posted empty: who is let in is shown the form again.
 FORMS: dict[str, Callable[[], dict[str, str]]] = {
     "c/": lambda: {"text": "Hello", "key": str(uuid4())},
@@ -155,6 +172,8 @@ FORMS: dict[str, Callable[[], dict[str, str]]] = {
         "password1": "a quiet green harbour",
         "password2": "a quiet green harbour",
     },
+    "admin/accounts/user/<path:object_id>/change/": lambda: NO_LIMITS,
+    "admin/auth/group/<path:object_id>/change/": lambda: NO_LIMITS,
     "accounts/login/": lambda: {"login": "alice@example.org", "password": "correct horse battery"},
 }
 

@@ -62,6 +62,7 @@ SMALL = {  # a few rows for each member, administrator or process, at most
     "django_admin_log",  # what administrators change
     "django_content_type",
     "django_migrations",
+    "usage_act",  # what administrators change of money
     "usage_balance",  # a month, or a day, of a limit
     "usage_hold",  # of answers that are under way
     "usage_limit",

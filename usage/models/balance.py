@@ -12,9 +12,11 @@ from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from usage.models.limit import Unit
+from usage.windows import Window
 
 
 class BalanceQuerySet(models.QuerySet["Balance"]):
@@ -33,17 +35,17 @@ class Balance(models.Model):
     promised: what was spent in the last hour is a sum of the ledger as of now.
     """
 
-    subject = models.CharField(max_length=50)
-    window = models.CharField(max_length=12)
-    starts_at = models.DateTimeField()
-    ends_at = models.DateTimeField()
-    is_rolling = models.BooleanField(default=False)
-    cost = models.DecimalField(max_digits=20, decimal_places=12, default=Decimal(0))
-    tokens = models.BigIntegerField(default=0)
-    requests = models.BigIntegerField(default=0)
-    held_cost = models.DecimalField(max_digits=20, decimal_places=12, default=Decimal(0))
-    held_tokens = models.BigIntegerField(default=0)
-    held_requests = models.BigIntegerField(default=0)
+    subject = models.CharField(_("whose"), max_length=50)
+    window = models.CharField(_("window"), max_length=12, choices=Window)
+    starts_at = models.DateTimeField(_("from"))
+    ends_at = models.DateTimeField(_("until"))
+    is_rolling = models.BooleanField(_("rolling"), default=False)
+    cost = models.DecimalField(_("spent"), max_digits=20, decimal_places=12, default=Decimal(0))
+    tokens = models.BigIntegerField(_("tokens spent"), default=0)
+    requests = models.BigIntegerField(_("answers"), default=0)
+    held_cost = models.DecimalField(_("promised"), max_digits=20, decimal_places=12, default=Decimal(0))
+    held_tokens = models.BigIntegerField(_("tokens promised"), default=0)
+    held_requests = models.BigIntegerField(_("answers promised"), default=0)
 
     objects: ClassVar[BalanceQuerySet] = BalanceQuerySet.as_manager()  # type: ignore[assignment]  # a Manager, to the stubs
 
@@ -59,7 +61,8 @@ class Balance(models.Model):
         indexes = [models.Index(fields=["subject", "ends_at"], name="balances_of_a_subject")]
 
     def __str__(self) -> str:
-        return f"{self.subject}, {self.window}"
+        whose = gettext("the whole team") if self.subject == "team" else self.subject
+        return f"{whose}, {self.get_window_display()}"
 
     def spent(self, unit: str) -> Decimal:
         sums = (self.cost, Decimal(self.tokens), Decimal(self.requests))
@@ -77,12 +80,12 @@ class Hold(models.Model):
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
-    member_id = models.UUIDField()
-    balances = ArrayField(models.BigIntegerField())
-    cost = models.DecimalField(max_digits=20, decimal_places=12)
-    tokens = models.BigIntegerField()
-    requests = models.BigIntegerField()
-    created_at = models.DateTimeField(db_default=Now())
+    member_id = models.UUIDField(_("member id"))
+    balances = ArrayField(models.BigIntegerField(), verbose_name=_("balances"))
+    cost = models.DecimalField(_("promised"), max_digits=20, decimal_places=12)
+    tokens = models.BigIntegerField(_("tokens promised"))
+    requests = models.BigIntegerField(_("answers promised"))
+    created_at = models.DateTimeField(_("created at"), db_default=Now())
 
     class Meta:
         verbose_name, verbose_name_plural = _("hold"), _("holds")

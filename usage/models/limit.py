@@ -20,9 +20,6 @@ from django.utils.translation import gettext_lazy as _
 from catalog.models import Route
 from usage.windows import LENGTHS, Window
 
-if TYPE_CHECKING:
-    pass
-
 MOST = 10**12
 SHORT = (
     Window.MINUTE,
@@ -174,7 +171,7 @@ class Raise(models.Model):
     by = models.ForeignKey(
         settings.AUTH_USER_MODEL, models.SET_NULL, null=True, editable=False, related_name="+", verbose_name=_("by")
     )
-    created_at = models.DateTimeField(db_default=Now())
+    created_at = models.DateTimeField(_("created at"), db_default=Now())
 
     objects: ClassVar[RaiseQuerySet] = RaiseQuerySet.as_manager()  # type: ignore[assignment]  # a Manager, to the stubs
 
@@ -215,12 +212,18 @@ class RaiseRequest(models.Model):
     unit = models.CharField(_("of"), max_length=10, choices=Unit)
     window = models.CharField(_("in"), max_length=12, choices=Window)
     words = models.CharField(_("what for"), max_length=500, blank=True)
-    state = models.CharField(max_length=10, choices=State, default=State.OPEN)
-    created_at = models.DateTimeField(db_default=Now())
-    decided_at = models.DateTimeField(null=True)
-    decided_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+")
-    answer = models.CharField(max_length=500, blank=True)
-    granted = models.OneToOneField(Raise, models.SET_NULL, null=True, related_name="request")
+    state = models.CharField(_("state"), max_length=10, choices=State, default=State.OPEN)
+    created_at = models.DateTimeField(_("asked at"), db_default=Now())
+    decided_at = models.DateTimeField(_("decided at"), null=True)
+    decided_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+", verbose_name=_("decided by")
+    )
+    answer = models.CharField(
+        _("answer"), max_length=500, blank=True, help_text=_("In your words. The member reads them.")
+    )
+    granted = models.OneToOneField(
+        Raise, models.SET_NULL, null=True, related_name="request", verbose_name=_("what was granted")
+    )
 
     objects: ClassVar[RaiseRequestQuerySet] = RaiseRequestQuerySet.as_manager()  # type: ignore[assignment]  # a Manager, to the stubs
 

@@ -19,13 +19,13 @@ class ReadingQuerySet(models.QuerySet["Reading"]):
 class Reading(models.Model):
     """One currency of one account, at one moment. By name: it outlives the provider's row, as a Charge does."""
 
-    provider = models.CharField(max_length=40)
-    currency = models.CharField(max_length=3)
-    total = models.DecimalField(max_digits=20, decimal_places=6)
-    granted = models.DecimalField(max_digits=20, decimal_places=6)
-    topped_up = models.DecimalField(max_digits=20, decimal_places=6)
-    is_available = models.BooleanField()
-    taken_at = models.DateTimeField(db_default=Now())
+    provider = models.CharField(_("provider"), max_length=40)
+    currency = models.CharField(_("currency"), max_length=3)
+    total = models.DecimalField(_("left"), max_digits=20, decimal_places=6)
+    granted = models.DecimalField(_("of that, granted"), max_digits=20, decimal_places=6)
+    topped_up = models.DecimalField(_("of that, topped up"), max_digits=20, decimal_places=6)
+    is_available = models.BooleanField(_("can be spent"))
+    taken_at = models.DateTimeField(_("read at"), db_default=Now())
 
     objects: ClassVar[ReadingQuerySet] = ReadingQuerySet.as_manager()  # type: ignore[assignment]  # a Manager, to the stubs
 

@@ -10,12 +10,11 @@ from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
 from accounts.long_lists import Before, LongListAdmin, Seen
-from usage.forms import LimitForm
-from usage.models import Call, Charge, Limit
+from usage.models import Call, Charge
 
 
-class Accounts[Row: Model](LongListAdmin[Row]):
-    """Nobody adds to them by hand, and nobody changes what stands there."""
+class ReadOnly[Row: Model](admin.ModelAdmin[Row]):
+    """Nobody adds to it by hand, and nobody changes what stands there."""
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
@@ -25,6 +24,10 @@ class Accounts[Row: Model](LongListAdmin[Row]):
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
+
+
+class Accounts[Row: Model](ReadOnly[Row], LongListAdmin[Row]):
+    """Those without an end."""
 
 
 @admin.register(Call)
@@ -65,19 +68,4 @@ class ChargeAdmin(Accounts[Charge]):
         ("provider", Seen),
         ("model", Seen),
         ("member_label", Seen),
-    )
-
-
-@admin.register(Limit)
-class LimitAdmin(admin.ModelAdmin[Limit]):
-    form = LimitForm
-    list_display = ("__str__", "member", "group", "shared", "soft_percent", "step")
-    list_filter = ("unit", "window", "shared", "group")
-    list_select_related = ("member", "group")
-    autocomplete_fields = ("member",)
-    ordering = ("unit", "window", "member", "group")
-    fieldsets = (
-        (_("For whom"), {"fields": ("member", "group", "shared")}),
-        (None, {"fields": ("unit", "amount", "window")}),
-        (_("Before the end"), {"fields": ("soft_percent", "step", "step_percent", "step_route")}),
     )
