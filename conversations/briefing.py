@@ -15,7 +15,7 @@ from catalog.rules import permits_of
 from conversations import bus, seams
 from conversations.calling import Candidate
 from conversations.ending import Outcome
-from conversations.models import Conversation, Generation
+from conversations.models import Conversation, Generation, Message
 from conversations.parameters import Parameters
 from conversations.prompting import Told, prompt
 from providers.messages import ChatRequest, Clocks, Effort, Format
@@ -64,12 +64,12 @@ def begin(generation: Generation) -> Brief | Outcome:
     """Tell the readers that the answer has begun, and gather what it needs. An Outcome if it is over already."""
     with transaction.atomic():
         _tell(generation)
-        row = Generation.objects.select_related("message__parent__conversation").get(pk=generation.pk)
         # Stopped between the claim and here, when the hint found nobody to tell; or reaped, had we to wait for long.
-        if row.stop_requested or row.epoch != generation.epoch:
+        if not Generation.objects.filter(pk=generation.pk, epoch=generation.epoch, stop_requested=False).exists():
             transaction.set_rollback(True)
             return STOPPED
-    return _brief(row, settings.PROVIDER_CLOCKS["total"] - generation.age.total_seconds())
+        generation.message = Message.objects.select_related("parent__conversation").get(pk=generation.message_id)
+    return _brief(generation, settings.PROVIDER_CLOCKS["total"] - generation.age.total_seconds())
 
 
 def turn_to(generation: Generation, candidate: Candidate) -> None:

@@ -123,7 +123,8 @@ class Message(models.Model):
 
 def find_images(messages: Iterable[Message]) -> None:
     """Where their images are, without their bytes: one query for all, none if there are no images."""
-    questions = [message for message in messages if message.image_count]
+    if not (questions := [message for message in messages if message.image_count]):
+        return
     # By their conversations, which are few: by thousands of questions, all images of all members would be read.
     images = Attachment.objects.light().filter(conversation__in={message.conversation_id for message in questions})
     models.prefetch_related_objects(questions, models.Prefetch("attachments", images))
