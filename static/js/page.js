@@ -19,7 +19,8 @@
 
   function showWayDown() {
     const latest = byId("latest");
-    if (latest) latest.hidden = isEnd() && (follows || toGo() < 48);
+    const isNeedless = isEnd() && (follows || toGo() < 48);
+    if (latest && latest.hidden !== isNeedless) latest.hidden = isNeedless; // else the same once more is styled anew
   }
 
   addEventListener("scroll", () => {
