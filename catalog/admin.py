@@ -192,14 +192,22 @@ class RouteAdmin(admin.ModelAdmin[Route]):
 
 
 @admin.register(Rule)
-class RuleAdmin(admin.ModelAdmin[Rule]):
+class RuleAdmin(NamedDeeds, admin.ModelAdmin[Rule]):
     list_display = ("subject", "for_whom", "is_allowed")
     list_display_links = ("subject", "for_whom")
     list_filter = ("group", "ability", "is_allowed")
     list_select_related = ("group", "model__provider")
     autocomplete_fields = ("model",)
     ordering = ("model__name", "ability", "group__name")
-    fields = ("group", "model", "ability", "is_allowed")
+    fieldsets = (
+        (
+            None,
+            {
+                "fields": ("group", "model", "ability", "is_allowed"),
+                "description": _("What no rule is about is allowed. Without the tick it is refused."),
+            },
+        ),
+    )
 
     @admin.display(description=_("model or ability"))
     def subject(self, rule: Rule) -> str:

@@ -28,6 +28,7 @@ class Standing:
     has_thought: bool
     reasoning: Place
     text: Place
+    place: int | None = None  # in the queue
 
 
 class Face(Protocol):
@@ -106,6 +107,7 @@ class GrowingAnswer:
         self._has_thought = bool(message.reasoning) and face.shows_thinking
         self._blank = ""  # how the text begins, while that may be before a JSON object
         self._has_begun = False
+        self._place: int | None = None
         if self._has_thought:
             self._reasoning.feed(message.reasoning)
         self._say(message.text)
@@ -113,6 +115,16 @@ class GrowingAnswer:
     def refresh(self, message: Message) -> None:
         """Its row changed: from queued to running, or back when it goes on, or its place among its siblings."""
         self.message = message
+        self._place = self._place if self.has_waited else None
+
+    @property
+    def has_waited(self) -> bool:
+        """For longer than a moment, so that its place in the queue is told to those whose conversation it is."""
+        generation = self.message.generation
+        return self._face == MEMBERS and generation.has_waited and not generation.is_resumed
+
+    def wait_at(self, place: int | None) -> None:
+        self._place = place
 
     def take(self, event: Event) -> None:
         self.seq = event.seq
@@ -155,10 +167,11 @@ class GrowingAnswer:
 
     @property
     def standing(self) -> Standing:
-        return Standing(self._phase, self._has_thought, self._reasoning.place, self._text.place)
+        return Standing(self._phase, self._has_thought, self._reasoning.place, self._text.place, self._place)
 
     def html(self) -> SafeString:
         """The whole message as it is now."""
+        self.message.generation.place = self._place
         reasoning = self._reasoning.html() if self._has_thought else ""
         return _message(self.message, self._face, self._phase, reasoning, self._text.html())
 
@@ -166,7 +179,15 @@ class GrowingAnswer:
         """What brings a page from an earlier standing to this one. Another phase looks different: send it whole."""
         if (since.phase, since.has_thought) != (self._phase, self._has_thought):
             return (Patch(self._face.dom_id(self.message), "outerHTML", self.html()),)
-        return (*self._reasoning.patches(since.reasoning), *self._text.patches(since.text))
+        moved = (self._waiting(),) if since.place != self._place else ()
+        return (*moved, *self._reasoning.patches(since.reasoning), *self._text.patches(since.text))
+
+    def _waiting(self) -> Patch:
+        self.message.generation.place = self._place
+        html = render_to_string(
+            "conversations/_waiting.html", {"message": self.message, "generation": self.message.generation}
+        )
+        return Patch(f"q{self.message.short_id}", "outerHTML", html.strip())
 
 
 def message(shown: Message, growing: Mapping[UUID, GrowingAnswer], face: Face) -> SafeString:
@@ -233,7 +254,16 @@ def growing_answers(messages: Iterable[Message], face: Face = MEMBERS) -> dict[U
         growing[event.generation_id].take(event)
     for answer in growing.values():
         answer.settle()
+    find_places(growing.values())
     return growing
+
+
+def find_places(growing: Iterable[GrowingAnswer]) -> None:
+    """Tell those that wait for longer than a moment which number in the queue they have. One query, if any do."""
+    waiting = {answer.message.generation.pk: answer for answer in growing if answer.has_waited}
+    places = Generation.objects.places(waiting) if waiting else {}
+    for pk, answer in waiting.items():
+        answer.wait_at(places.get(pk))
 
 
 @dataclass(frozen=True)

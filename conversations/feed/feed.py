@@ -22,6 +22,7 @@ from conversations.feed.admission import withdrawn
 from conversations.feed.reader import Key, Position, Reader
 from conversations.feed.turn import Asked, Room, Told, take_turn
 from conversations.pace import Pace
+from conversations.showing import find_places
 
 logger = logging.getLogger(__name__)
 
@@ -141,13 +142,18 @@ class Feed:
         self._look_everywhere()
 
     async def _look_behind_the_bus(self) -> None:
-        """However busy the bus is: let every room's log be read, and close the sockets whose right has ended."""
+        """However busy the bus is: let every room's log be read, close the sockets whose right has ended, and see how
+        far the queue has come.
+        """
         self._looked_at = time.monotonic()
         self._hinted.update(self._rooms)
         gone = await self._cross(withdrawn, {reader.admission for reader in self._all_readers()})
         for reader in self._all_readers():
             if reader.admission in gone:
                 await self._dismiss(reader, SIGNED_OUT)
+        growing = [answer for room in self._rooms.values() for answer in room.growing.values()]
+        if any(answer.has_waited for answer in growing):
+            await self._cross(find_places, growing)
 
     async def _read_and_give(self) -> None:
         """Read what is new, and give each reader that is ready their difference."""

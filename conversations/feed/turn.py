@@ -95,8 +95,8 @@ def take_turn(asked: Mapping[Key, Asked], seconds: float = TURN_SECONDS) -> bool
     news = _news_of({key: (there[key], behind[key]) for key in chosen})
     for key in behind:
         asked[key].is_put_off = key not in news
-    for key in chosen:
-        _bring_up_to_date(asked[key].room, there[key], news[key])
+    met = [it for key in chosen for it in _bring_up_to_date(asked[key].room, there[key], news[key])]
+    showing.find_places(met)
     has_grown = _read_logs([part.room for part in asked.values()])
     allowance = Allowance(seconds)
     caught_up: list[Told] = []
@@ -142,10 +142,13 @@ def _places_behind(part: Asked, conversation: Conversation) -> set[int]:
     return behind
 
 
-def _bring_up_to_date(room: Room, conversation: Conversation, news: Mapping[int, News]) -> None:
+def _bring_up_to_date(room: Room, conversation: Conversation, news: Mapping[int, News]) -> list[GrowingAnswer]:
+    """The answers that the room did not know yet."""
+    known = set(room.growing)
     room.seq = conversation.seq
     for item in news.values():
         room.growing = _growing(room, item)
+    return [answer for pk, answer in room.growing.items() if pk not in known]
 
 
 def _growing(room: Room, item: News) -> dict[UUID, GrowingAnswer]:

@@ -8,9 +8,10 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from django.conf import settings
-from django.db import models, transaction
+from django.db import connection, models, transaction
 from django.db.models import Q
 from django.db.models.functions import Now
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 QUEUED_ANEW = [
@@ -25,9 +26,10 @@ QUEUED_ANEW = [
 ]
 TRIES = ["started_at", "resumed_from", "deaths"]
 
-# Answers of one member, in as many conversations: more than anybody watches. Without an end one member and one slow
-# provider could take all the places of all workers.
+# Answers of one member, in as many conversations, unless a usage.AtOnce says otherwise: more than anybody watches.
+# Without an end one member and one slow provider could take all the places of all workers.
 MOST_AT_ONCE = 20
+MOMENT = timedelta(seconds=1.5)  # a question that waits for longer is told its place in the queue
 
 
 class GenerationQuerySet(models.QuerySet["Generation"]):
@@ -39,11 +41,20 @@ class GenerationQuerySet(models.QuerySet["Generation"]):
         """Take up to `limit` queued generations for a worker, each under a new epoch and a lease.
 
         One at a time per conversation, oldest first, so that a question is answered with the answer before it in
-        sight; members take turns, and none has more than MOST_AT_ONCE running. SKIP LOCKED: two workers never wait
-        for, nor take, the same row.
+        sight; members take turns, and none has more running than they may have at once, nor all together.
+        SKIP LOCKED: two workers never wait for, nor take, the same row.
         """
         values = {"owner": owner, "limit": limit, "lease": settings.LEASE_SECONDS, "most": MOST_AT_ONCE}
         return list(self.raw(_CLAIM, values))
+
+    def places(self, ids: Iterable[uuid.UUID]) -> dict[uuid.UUID, int]:
+        """Which numbers in the queue these have, as it would be claimed now to its end: the first is 1.
+
+        Those that wait for an hour, or for an answer of their own conversation, have none.
+        """
+        with connection.cursor() as cursor:
+            cursor.execute(_PLACES, {"ids": list(ids)})
+            return dict(cursor.fetchall())
 
     def beat(self, owner: str, ids: Iterable[uuid.UUID]) -> dict[uuid.UUID, bool]:
         """Lengthen a worker's leases. The ids it still holds, each with whether a stop was asked for."""
@@ -144,6 +155,7 @@ class Generation(models.Model):
 
     objects: ClassVar[GenerationQuerySet] = GenerationQuerySet.as_manager()  # type: ignore[assignment]  # a Manager, to the stubs
 
+    place: int | None = None  # in the queue; set by whoever shows it
     age: timedelta  # since its first claim, as of this one; set by `claim`, on the database's clock
     if TYPE_CHECKING:
         conversation_id: uuid.UUID
@@ -180,6 +192,11 @@ class Generation(models.Model):
     @property
     def is_live(self) -> bool:
         return self.state in self.LIVE
+
+    @property
+    def has_waited(self) -> bool:
+        """In the queue, and longer than a moment: somebody may wonder for how long."""
+        return self.state == self.State.QUEUED and timezone.now() - self.not_before > MOMENT
 
     @property
     def is_whole(self) -> bool:
@@ -229,21 +246,41 @@ class Generation(models.Model):
 # MATERIALIZED, or the planner may ask the inner query once for every row that it updates, and each time for others.
 # Of one that goes on by itself the first start counts; a member's Continue begins anew, also one that was queued by an
 # older version, which left the first start there.
-_CLAIM = """
+_LINE = """
     WITH ranked AS (
         SELECT id, epoch, member_id, state, created_at, not_before,
                row_number() OVER (PARTITION BY conversation_id ORDER BY state = 'queued', created_at, id) AS turn,
-               count(*) FILTER (WHERE state = 'running') OVER (PARTITION BY member_id) AS answers
+               count(*) FILTER (WHERE state = 'running') OVER (PARTITION BY member_id) AS answers,
+               count(*) FILTER (WHERE state = 'running') OVER () AS all_answers
           FROM conversations_generation WHERE state IN ('queued', 'running')
     ), line AS (
-        SELECT id, epoch, created_at,
+        SELECT id, epoch, member_id, created_at, all_answers,
                answers + row_number() OVER (PARTITION BY member_id ORDER BY created_at, id) AS place
           FROM ranked WHERE state = 'queued' AND turn = 1 AND not_before <= now()
+    )"""
+_PLACES = f"""{_LINE}, numbered AS (
+        SELECT id, row_number() OVER (ORDER BY place, created_at, id) AS number FROM line
+    )
+    SELECT id, number FROM numbered WHERE id = ANY(%(ids)s)
+"""  # noqa: S608  # of our own words
+# How many a member may have at once: their own number, else their groups' tightest, else everybody's. Counted by what
+# each worker sees, so two that claim at the same instant do not take more between them.
+_CLAIM = f"""{_LINE}, allowed AS (
+        SELECT id, epoch, created_at, place,
+               all_answers + row_number() OVER (ORDER BY place, created_at, id) AS together
+          FROM line
+         WHERE place <= coalesce((
+               SELECT most FROM usage_atonce AS a
+                WHERE NOT a.shared
+                  AND (a.member_id = line.member_id
+                       OR a.group_id IN (SELECT group_id FROM accounts_user_groups WHERE user_id = line.member_id)
+                       OR (a.member_id IS NULL AND a.group_id IS NULL))
+                ORDER BY a.member_id IS NULL, a.group_id IS NULL, a.most LIMIT 1), %(most)s)
     ), claimable AS MATERIALIZED (
         SELECT q.id
-          FROM line JOIN conversations_generation AS q ON q.id = line.id AND q.epoch = line.epoch
-         WHERE line.place <= %(most)s
-         ORDER BY line.place, line.created_at
+          FROM allowed JOIN conversations_generation AS q ON q.id = allowed.id AND q.epoch = allowed.epoch
+         WHERE allowed.together <= coalesce((SELECT most FROM usage_atonce WHERE shared), 2147483647)
+         ORDER BY allowed.place, allowed.created_at, allowed.id
          LIMIT %(limit)s
            FOR UPDATE OF q SKIP LOCKED
     )
@@ -254,4 +291,4 @@ _CLAIM = """
       FROM claimable
      WHERE g.id = claimable.id
  RETURNING g.*, now() - g.started_at AS age
-"""
+"""  # noqa: S608  # of our own words

@@ -23,9 +23,10 @@ from catalog.models import Band, BilledAs, LanguageModel, Price, Provider, Rate,
 from conversations import asking
 from conversations.attachments import prepare
 from conversations.models import Generation, Message
+from conversations.models.generation import MOST_AT_ONCE
 from tests.images import upload
 from usage import raising
-from usage.models import Act, Balance, Call, Hold, Limit, Raise, Reading
+from usage.models import Act, AtOnce, Balance, Call, Hold, Limit, Raise, Reading
 from usage.spending import close_call
 from usage.tokens import Tokens
 
@@ -148,6 +149,7 @@ def build_world() -> World:
         "admin/usage/hold": str(Hold.objects.create(member_id=alice.pk, balances=[], cost=0, tokens=1, requests=1).pk),
         "admin/usage/reading": str(Reading.objects.create(provider="deepseek", currency="USD", **amounts).pk),
         "admin/usage/act": str(Act.objects.earliest("pk").pk),
+        "admin/usage/atonce": str(AtOnce.objects.create(most=MOST_AT_ONCE).pk),
         "admin/conversations/generation": str(generation.pk),
     }
     return World(people, sessions, question, parameters, objects)

@@ -151,6 +151,12 @@ TABLE = """
 /admin/usage/act/<path:object_id>/delete/                            in  in  in  in  403 403  in  in  in  in  403 403
 /admin/usage/act/<path:object_id>/change/                            in  in  in  in  403 200  in  in  in  in  403 403
 /admin/usage/act/<path:object_id>/                                   in  in  in  in  302 302  in  in  in  in  302 302
+/admin/usage/atonce/                                                 in  in  in  in  403 200  in  in  in  in  403 200
+/admin/usage/atonce/add/                                             in  in  in  in  403 200  in  in  in  in  403 200
+/admin/usage/atonce/<path:object_id>/history/                        in  in  in  in  403 200  in  in  in  in  403 200
+/admin/usage/atonce/<path:object_id>/delete/                         in  in  in  in  403 200  in  in  in  in  403 302
+/admin/usage/atonce/<path:object_id>/change/                         in  in  in  in  403 200  in  in  in  in  403 200
+/admin/usage/atonce/<path:object_id>/                                in  in  in  in  302 302  in  in  in  in  302 302
 /admin/conversations/generation/                                     in  in  in  in  403 200  in  in  in  in  403 200
 /admin/conversations/generation/add/                                 in  in  in  in  403 403  in  in  in  in  403 403
 /admin/conversations/generation/<path:object_id>/history/            in  in  in  in  403 200  in  in  in  in  403 200

@@ -15,7 +15,7 @@ from django.utils.translation import gettext_lazy as _
 from accounts.acting import NamedDeeds, in_the_name_of_whoever_asks
 from usage import raising
 from usage.forms import LimitForm, RaiseForm
-from usage.models import Limit, Raise
+from usage.models import AtOnce, Limit, Raise
 
 
 @admin.register(Limit)
@@ -31,6 +31,16 @@ class LimitAdmin(NamedDeeds, admin.ModelAdmin[Limit]):
         (None, {"fields": ("unit", "amount", "window")}),
         (_("Before the end"), {"fields": ("soft_percent", "step", "step_percent", "step_route")}),
     )
+
+
+@admin.register(AtOnce)
+class AtOnceAdmin(NamedDeeds, admin.ModelAdmin[AtOnce]):
+    list_display = ("most", "member", "group", "shared")
+    list_filter = ("shared", "group")
+    list_select_related = ("member", "group")
+    autocomplete_fields = ("member",)
+    ordering = ("member", "group", "shared")
+    fields = ("member", "group", "shared", "most")
 
 
 class InForce(admin.SimpleListFilter):

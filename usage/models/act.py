@@ -9,8 +9,8 @@ from django.utils.translation import gettext_lazy as _
 
 
 class Act(models.Model):
-    """One row that was added, changed or deleted: of limits, raises, requests for them, prices, bands, rates, billed-as
-    names, and of a model that may answer without a price.
+    """One row that was added, changed or deleted: of limits, raises, requests for them, answers at once, rules, prices,
+    bands, rates, billed-as names, and of a model that may answer without a price.
 
     A trigger on each of these tables writes it (migrations/0008), so that no way leads around it; nothing of it is ever
     changed or deleted, by anybody. Who did it stands there by id and name, and outlives them.
