@@ -135,6 +135,7 @@ ACCOUNT_PASSWORD_RESET_TOKEN_GENERATOR = "accounts.links.LinkTokens"  # noqa: S1
 ACCOUNT_EMAIL_UNKNOWN_ACCOUNTS = False  # strangers get no mail from us
 ACCOUNT_EMAIL_SUBJECT_PREFIX = ""  # its default is the Host header
 CAN_MAIL = bool(os.environ.get("EMAIL_URL"))
+EMAIL_TIMEOUT = 10  # seconds; without it a server that says nothing is waited for without end
 # Our proxy appends the client's address to X-Forwarded-For. Without one, that header is the client's own word.
 ALLAUTH_TRUSTED_PROXY_COUNT = 1 if BEHIND_PROXY else 0
 AUTH_PASSWORD_VALIDATORS = [

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import wraps
 from uuid import UUID
 
 from django.db import IntegrityError, transaction
@@ -25,13 +26,29 @@ from conversations.models.attachment import IMAGE_TOKENS
 from conversations.models.conversation import TITLE_LIMIT
 from conversations.parameters import DEFAULT, Parameters
 from conversations.prompting import AROUND, estimated_prompt
-from usage import holding
+from usage import alerting, holding
+from usage.errors import LimitReachedError
 
 EXCERPT_LIMIT = 60  # characters of a question that stand for a title until the model gives one
 
 Role = Message.Role
 
 
+def tells_of_the_end[**P, R](asking: Callable[P, R]) -> Callable[P, R]:
+    """A deed that is refused because a budget is used up: once it is undone, whom that concerns is told."""
+
+    @wraps(asking)
+    def asked(*args: P.args, **kwargs: P.kwargs) -> R:
+        try:
+            return asking(*args, **kwargs)
+        except LimitReachedError as error:
+            alerting.used_up(error)
+            raise
+
+    return asked
+
+
+@tells_of_the_end
 def start(
     author: User,
     text: str,
@@ -55,6 +72,7 @@ def start(
     return _once(author, text, key, images, post, lambda asked: asked.parent_id is None)
 
 
+@tells_of_the_end
 def ask(
     conversation: Conversation,
     author: User,
@@ -77,6 +95,7 @@ def ask(
     return _once(author, text, key, images, post, lambda asked: asked.conversation_id == conversation.pk)
 
 
+@tells_of_the_end
 def edit(
     question: Message,
     author: User,
@@ -259,6 +278,7 @@ def _excerpt(text: str) -> str:
     return words if len(words) <= EXCERPT_LIMIT else words[: EXCERPT_LIMIT - 1].rstrip() + "…"
 
 
+@tells_of_the_end
 def ask_again(answer: Message, member: User, route: Route | None = None) -> Message:
     """Queue another answer beside this one, by its own route or by a given one.
 
@@ -278,6 +298,7 @@ def ask_again(answer: Message, member: User, route: Route | None = None) -> Mess
         return another
 
 
+@tells_of_the_end
 def carry_on(answer: Message, member: User) -> Message:
     """Let an answer that was broken off go on from its last word. A second click while it does changes nothing.
 

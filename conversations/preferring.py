@@ -35,11 +35,13 @@ class PreferencesForm(forms.Form):
     )
     notify = forms.BooleanField(label=_("Tell me when an answer has ended while I look elsewhere"), required=False)
     costs = forms.BooleanField(label=_("Always show what an answer cost"), required=False)
+    mails = forms.BooleanField(label=_("Mail me how far my budgets are used"), required=False)
 
     def __init__(self, data: Any = None, *, member: User, routes: Sequence[Route]) -> None:
         prefers = member.prefers
         initial = {field.name: getattr(prefers, field.name) for field in fields(prefers)}
-        super().__init__(data, initial={**initial, "name": member.name}, label_suffix="")
+        initial |= {"name": member.name, "mails": prefers.mails != "no"}
+        super().__init__(data, initial=initial, label_suffix="")
         self.member = member
         self.fields["name"].widget.attrs |= {"placeholder": User(email=member.email).get_short_name()}
         first = routes[0].label if routes else ""
@@ -63,6 +65,7 @@ class PreferencesForm(forms.Form):
         """Once it is valid."""
         chosen = {field.name: self.cleaned_data[field.name] for field in fields(Preferences)}
         ticked = {name: "yes" if chosen[name] else "" for name in ("notify", "costs")}
+        ticked["mails"] = "" if chosen["mails"] else "no"
         self.member.name = self.cleaned_data["name"]
         self.member.preferences = Preferences(**chosen | ticked).to_store()
         self.member.save(update_fields=["name", "preferences"])

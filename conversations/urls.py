@@ -9,6 +9,7 @@ urlpatterns = [
     path("older/", reading.older, name="older"),
     path("settings/", preferences.preferences, name="preferences"),
     path("parameters/", reading.parameters, name="parameters"),
+    path("notices/<int:notice_id>/dismiss/", acting.dismiss, name="dismiss"),
     path("c/", asking.start, name="start"),
     path("c/<uuid:conversation_id>/", reading.conversation, name="conversation"),
     path("c/<uuid:conversation_id>/news/", reading.news, name="news"),

@@ -20,7 +20,7 @@ from conversations.log import Log
 from conversations.models import Generation, Pulse
 from conversations.tracing import trace
 from providers.connections import Clients
-from usage import reconciling, spending
+from usage import alerting, reconciling, spending
 
 logger = logging.getLogger(__name__)
 
@@ -28,6 +28,7 @@ CAPACITY = 400  # answers at once
 POLL_SECONDS = 1.0  # behind the bus: a lost hint costs a second
 SWEEP_SECONDS = 5.0
 CHARGE_SECONDS = 60.0
+ALERT_SECONDS = 10.0
 BALANCE_SECONDS = 60.0  # between two looks at which providers are to be asked for theirs
 THREADS = 4  # into the database; the flush, the heartbeat and a beginning or ending beside them
 
@@ -36,6 +37,7 @@ class Worker:
     def __init__(self) -> None:
         self.name = f"{socket.gethostname()}:{os.getpid()}:{uuid4().hex[:8]}"
         self._cross = Crossing(THREADS, "worker")
+        self._post = Crossing(1, "mail")  # a mail server that hangs must hold up nobody else
         self._log = Log(self._cross)
         self._clients = Clients()
         # By answer, not by generation: one may still give a title while another continues what it wrote.
@@ -62,6 +64,7 @@ class Worker:
             asyncio.create_task(self._often(SWEEP_SECONDS, self._sweep)),
             asyncio.create_task(self._often(CHARGE_SECONDS, self._charge)),
             asyncio.create_task(self._often(BALANCE_SECONDS, self._reconcile)),
+            asyncio.create_task(self._often(ALERT_SECONDS, self._alert)),
         ]
         for loop in loops:
             loop.add_done_callback(_must_go_on)
@@ -75,6 +78,7 @@ class Worker:
         await self._try(self._end_pulse)  # a beat that was under way may have put it back
         await self._clients.close()
         self._cross.close()
+        self._post.close()
 
     def _heard(self, hint: dict[str, Any]) -> None:
         if "stop" in hint:
@@ -179,6 +183,11 @@ class Worker:
         for provider in await self._cross(reconciling.due):
             if balances := await reconciling.read(provider, self._clients):
                 await self._cross(reconciling.keep, provider, balances)
+
+    async def _alert(self) -> None:
+        await self._cross(alerting.look)
+        if mailed := await self._post(alerting.mail):
+            logger.info("mailed %d notices", mailed)
 
     async def _finish(self) -> None:
         """Let running answers end by themselves for a while, then hand on the rest at once, not after their lease."""

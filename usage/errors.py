@@ -8,6 +8,10 @@ SpendingError
 from __future__ import annotations
 
 from datetime import datetime
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from usage.holding import Standing
 
 
 class SpendingError(Exception):
@@ -23,10 +27,15 @@ class UnpricedError(SpendingError):
 
 
 class LimitReachedError(SpendingError):
-    """Which kind of limit: a raise of it may be asked for. `resets_at`: None while it is held by answers under way."""
+    """Which kind of limit: a raise of it may be asked for. `resets_at`: None while it is held by answers under way.
+
+    used_up: how it stands, if nothing is left of it even once all that is held is given back.
+    """
 
     code = "limit_reached"
 
-    def __init__(self, sentence: str, unit: str, window: str, resets_at: datetime | None) -> None:
+    def __init__(
+        self, sentence: str, unit: str, window: str, resets_at: datetime | None, used_up: Standing | None = None
+    ) -> None:
         super().__init__(sentence)
-        self.unit, self.window, self.resets_at = unit, window, resets_at
+        self.unit, self.window, self.resets_at, self.used_up = unit, window, resets_at, used_up

@@ -9,7 +9,7 @@ end is freed (usage_free). Without any limit nothing here is locked or written.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import ROUND_FLOOR, Decimal
 from uuid import UUID
@@ -354,7 +354,8 @@ def _hold(
     for it in stands:
         fits = _fits(it, rates, prompt, requests)
         if fits is not None and fits < min(useful, wanted):
-            raise _reached(it, at)
+            left = _fits(replace(it, held=Decimal(0)), rates, 0, requests)
+            raise _reached(it, at, is_used_up=left is not None and left < min(useful, wanted))
         cap = cap if fits is None else min(cap, fits)
     cost, tokens = rates.of(prompt, cap), prompt + cap
     ids = sorted({it.balance.pk for it in stands})
@@ -395,14 +396,14 @@ def _rates(model: LanguageModel, at: datetime) -> list[tuple[Decimal, Decimal, D
 # What they are told -------------------------------------------------------------------------------------------------
 
 
-def _reached(it: Standing, at: datetime) -> LimitReachedError:
+def _reached(it: Standing, at: datetime, *, is_used_up: bool) -> LimitReachedError:
     resets_at = it.resets_at or _gives_back(it)
     sentence = _("This would go beyond the limit of %(limit)s.") % {"limit": it.limit}
     if resets_at:
         sentence += " " + _("There is room again from %(moment)s on.") % {"moment": _moment(resets_at)}
     else:
         sentence += " " + _("There is room again once an answer that is under way has ended.")
-    return LimitReachedError(sentence, it.limit.unit, it.limit.window, resets_at)
+    return LimitReachedError(sentence, it.limit.unit, it.limit.window, resets_at, it if is_used_up else None)
 
 
 def _gives_back(it: Standing) -> datetime | None:

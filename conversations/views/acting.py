@@ -18,6 +18,7 @@ from conversations.forms import TitleForm
 from conversations.models import Conversation, path
 from conversations.views.replying import MemberRequest, conversation_of, done, is_htmx, member_only, message_of
 from usage.errors import SpendingError
+from usage.models import Notice
 
 if TYPE_CHECKING:
     from django_stubs_ext import StrOrPromise
@@ -76,6 +77,14 @@ def show(request: MemberRequest, conversation_id: UUID, message_id: UUID) -> Htt
     if is_htmx(request) and message.pk not in path.newest(conversation_of(request, conversation_id)).ids:
         response["HX-Redirect"] = message.address
     return response
+
+
+@require_POST
+@member_only
+def dismiss(request: MemberRequest, notice_id: int) -> HttpResponse:
+    """Nothing takes its place. One that is another's, gone or dismissed before is left alone, and nobody told."""
+    Notice.objects.filter(pk=notice_id, member=request.user).dismiss()
+    return HttpResponse() if is_htmx(request) else done(request, "index")
 
 
 @require_safe

@@ -18,6 +18,7 @@ from conversations.models import Conversation, Message, path
 from conversations.models.cost import of_conversation
 from conversations.models.path import Path
 from conversations.views.replying import MemberRequest, conversation_of, member_only, message_of
+from usage.models import Notice
 
 
 @require_safe
@@ -88,7 +89,7 @@ def page(
     """The whole page: sidebar, the conversation if there is one, and the composer."""
     context = chat(shown, form, editing=editing, at=_message_at(request, shown))
     listed = listing(request.user, Spot.named(request.GET.get("older", "")))
-    context |= {"listing": listed, "notices": get_messages(request)}
+    context |= {"listing": listed, "notices": get_messages(request), "told": Notice.objects.shown_to(request.user.pk)}
     return render(request, "conversations/detail.html", context, status=status)
 
 
