@@ -16,6 +16,7 @@ from uuid import uuid4
 from django.contrib import admin
 from django.contrib.admin import ModelAdmin
 from django.contrib.admin.views.main import ChangeList
+from django.contrib.auth.models import Group
 from django.contrib.sessions.models import Session
 from django.db import connection
 from django.db.models import Model
@@ -77,6 +78,8 @@ class Members:
         page = partial(self._page, self.long)
         yield Visit("new conversation", partial(get, self.client, reverse("index")))
         yield Visit("settings of a model", partial(get, self.client, reverse("parameters"), route="quick"))
+        team = Group.objects.get(name="Team").pk
+        yield Visit("a group's space", partial(get, self.client, reverse("index"), space=team))
         spot = Spot(self.others[0].asked_at, self.others[0].pk)
         yield Visit("more of the list", partial(get, self.client, reverse("older"), older=str(spot)))
         yield Visit("settings of a member", partial(get, self.client, reverse("preferences")))
@@ -85,6 +88,9 @@ class Members:
         yield from self._conversation("longest conversation", self.longest)
         yield Visit("image", page("image", Attachment.objects.filter(conversation=self.long)[0].pk))
         yield Visit("form to rename", page("rename"))
+        yield Visit("people", page("people"))
+        yield Visit("people, looked for", page("people", find="member 3"))
+        yield Visit("form to leave", page("leave"))
         yield Visit("form to delete", page("delete"))
         yield Visit("form to edit", page("edit", self._question(self.long).pk))
         for name in ("login", "change_password", "set_password"):

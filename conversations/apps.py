@@ -24,4 +24,4 @@ def _stop_what_nobody_may_read(instance: Any, **_: Any) -> None:
     if not instance.is_active:
         # After the commit: before it they could still ask. And each conversation in a transaction of its own: locks of
         # several, held together, would cross those of a flush.
-        transaction.on_commit(partial(asking.stop_all, instance))
+        transaction.on_commit(partial(asking.stop_for, instance))

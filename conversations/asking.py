@@ -11,6 +11,7 @@ from functools import wraps
 from uuid import UUID
 
 from django.db import IntegrityError, transaction
+from django.db.models import Q
 from django.db.models.functions import Now
 from django.utils.translation import gettext as _
 
@@ -20,18 +21,17 @@ from catalog.models import NotPermittedError, Route
 from catalog.rules import NO_IMAGES, Ability
 from conversations import bus, ending
 from conversations.deeds import deed
-from conversations.errors import KeyReusedError, NotAnswerableError, StillWrittenError
-from conversations.models import Attachment, Conversation, Generation, Message, path
+from conversations.errors import KeyReusedError, NotAnswerableError, NotInGroupError, StillWrittenError
+from conversations.models import Attachment, Conversation, Generation, Membership, Message, Role, path
 from conversations.models.attachment import IMAGE_TOKENS
 from conversations.models.conversation import TITLE_LIMIT
+from conversations.models.membership import groups_of
 from conversations.parameters import DEFAULT, Parameters
 from conversations.prompting import AROUND, estimated_prompt
 from usage import alerting, holding
 from usage.errors import LimitReachedError
 
 EXCERPT_LIMIT = 60  # characters of a question that stand for a title until the model gives one
-
-Role = Message.Role
 
 
 def tells_of_the_end[**P, R](asking: Callable[P, R]) -> Callable[P, R]:
@@ -57,14 +57,19 @@ def start(
     *,
     parameters: Parameters = DEFAULT,
     images: Sequence[Attachment] = (),
+    space: int | None = None,
 ) -> Message:
-    """Ask the first question of a new conversation. A repeated key gives the first one's.
+    """Ask the first question of a new conversation, in the space of one of the author's groups or in none.
 
-    Raises KeyReusedError, NotPermittedError, SpendingError.
+    A repeated key gives the first one's. Raises KeyReusedError, NotInGroupError, NotPermittedError, SpendingError.
     """
 
     def post() -> Message:
-        conversation = Conversation(owner=author, title=_excerpt(text), seq=1)
+        if space is not None and not groups_of(author).filter(pk=space).exists():
+            raise NotInGroupError
+        conversation = Conversation(
+            owner=author, title=_excerpt(text), seq=1, group_id=space, is_shared=space is not None
+        )
         question = _post(conversation, author, text, key, route, parameters, images, parent=None)
         conversation.save(force_insert=True)  # the last of its rows; PostgreSQL looks at the commit for what they name
         return question
@@ -85,11 +90,12 @@ def ask(
 ) -> Message:
     """Post a question at the end of what is shown and queue its answer.
 
-    Raises KeyReusedError, NotPermittedError, SpendingError.
+    Of two members who ask at once, the second one's stands below the first one's answer, and waits for it: see
+    docs/decisions/0011. Raises KeyReusedError, NotAllowedError, NotPermittedError, SpendingError.
     """
 
     def post() -> Message:
-        with deed(conversation) as locked:
+        with deed(conversation, author) as locked:
             return _post(locked, author, text, key, route, parameters, images, parent=locked.leaf)
 
     return _once(author, text, key, images, post, lambda asked: asked.conversation_id == conversation.pk)
@@ -106,19 +112,23 @@ def edit(
     parameters: Parameters = DEFAULT,
     images: Sequence[Attachment] = (),
 ) -> Message:
-    """Ask in other words: a sibling of `question`, with an answer of its own.
+    """Ask in other words: a sibling of `question`, with an answer of its own. Of another's question, only an owner may.
 
-    Raises KeyReusedError, NotPermittedError, SpendingError.
+    Raises KeyReusedError, NotAllowedError, NotPermittedError, SpendingError.
     """
 
     def post() -> Message:
-        with deed(question.conversation) as locked:
+        with deed(question.conversation, author, role_to_edit(question, author)) as locked:
             return _post(locked, author, text, key, route, parameters, images, parent=question.parent)
 
     def is_sibling(asked: Message) -> bool:
         return (asked.conversation_id, asked.parent_id) == (question.conversation_id, question.parent_id)
 
     return _once(author, text, key, images, post, is_sibling)
+
+
+def role_to_edit(question: Message, member: User) -> Role:
+    return Role.WRITER if question.author_id == member.pk else Role.OWNER
 
 
 def _once(
@@ -169,13 +179,15 @@ def _post(
 ) -> Message:
     """The question's row and its queued answer, with the conversation's lock held. Its columns the caller saves."""
     conversation.asked_at = Now()  # the database's clock
+    if conversation.is_shared:
+        Membership.objects.filter(conversation=conversation).update(asked_at=Now())
     conversation.route = route
     conversation.parameters = parameters.to_store()
     question = Message(
         id=key,
         conversation=conversation,
         parent=parent,
-        role=Role.USER,
+        role=Message.Role.USER,
         author=author,
         text=text,
         changed_seq=conversation.seq,
@@ -191,7 +203,9 @@ def _post(
 def _answer(question: Message) -> Message:
     """An empty one."""
     conversation = question.conversation
-    return Message(conversation=conversation, parent=question, role=Role.ASSISTANT, changed_seq=conversation.seq)
+    return Message(
+        conversation=conversation, parent=question, role=Message.Role.ASSISTANT, changed_seq=conversation.seq
+    )
 
 
 def _queue(member: User, answer: Message, route: Route, parameters: Parameters, *, elsewhere: bool) -> None:
@@ -282,11 +296,12 @@ def _excerpt(text: str) -> str:
 def ask_again(answer: Message, member: User, route: Route | None = None) -> Message:
     """Queue another answer beside this one, by its own route or by a given one.
 
-    A second click while one is queued gives that one. Raises NotAnswerableError, NoRouteError, and SpendingError.
+    A second click while one is queued gives that one. Raises NotAnswerableError, NoRouteError, NotAllowedError, and
+    SpendingError.
     """
     if not answer.is_answer or answer.parent is None:
         raise NotAnswerableError
-    with deed(answer.conversation) as locked:
+    with deed(answer.conversation, member) as locked:
         waiting = Generation.objects.live().filter(message__parent=answer.parent).first()
         if waiting:
             return waiting.message
@@ -303,9 +318,9 @@ def carry_on(answer: Message, member: User) -> Message:
     """Let an answer that was broken off go on from its last word. A second click while it does changes nothing.
 
     Only at the end of what is shown: elsewhere the turns that follow would stand on changed ground.
-    Raises NotAnswerableError, NoRouteError, and SpendingError.
+    Raises NotAnswerableError, NoRouteError, NotAllowedError, and SpendingError.
     """
-    with deed(answer.conversation) as locked:
+    with deed(answer.conversation, member) as locked:
         answer.refresh_from_db()
         if not answer.is_answer or answer.parent is None:
             raise NotAnswerableError
@@ -334,25 +349,32 @@ def _its_route(answer: Message, member: User) -> Route:
     return offer.named(answer.generation.route.name if answer.generation.route else "")
 
 
-def stop(conversation: Conversation) -> None:
+def stop(conversation: Conversation, by: User | None = None) -> None:
     """End every answer that is being written here. What was said is kept.
 
+    `by` a member: what is being written now, and what they themselves wait for; others' questions keep their place.
     A queued one ends at once. A running one is told to its worker, which hangs up upstream and ends it; if that worker
     is gone, the reaper does.
     """
+    _stop(conversation, Q() if by is None else Q(member=by) | Q(state=Generation.State.RUNNING))
+
+
+def stop_for(member: User, conversation: Conversation | None = None) -> None:
+    """End every answer that is being written for a member, or waits for it; in one conversation, or anywhere."""
+    theirs = Generation.objects.live().filter(member=member)
+    if conversation is not None:
+        theirs = theirs.filter(conversation=conversation)
+    for it in Conversation.objects.filter(pk__in=theirs.values("conversation")):
+        _stop(it, Q(member=member))
+
+
+def _stop(conversation: Conversation, which: Q) -> None:
     with transaction.atomic():
         # Locked here already: between two answers of ours no worker may begin the next.
         Conversation.objects.locked().get(pk=conversation.pk)
-        for generation in Generation.objects.live().filter(conversation=conversation).order_by("pk"):
+        for generation in Generation.objects.live().filter(which, conversation=conversation).order_by("pk"):
             if not ending.end(generation, ending.Outcome(Generation.State.STOPPED), may=_is_queued):
                 _request_stop(generation)
-
-
-def stop_all(member: User) -> None:
-    """End every answer that is being written for a member, or waits for it."""
-    theirs = Generation.objects.live().filter(member=member).values("conversation")
-    for conversation in Conversation.objects.filter(pk__in=theirs):
-        stop(conversation)
 
 
 def _is_queued(generation: Generation) -> bool:
@@ -365,18 +387,18 @@ def _request_stop(generation: Generation) -> None:
         bus.tell_stop(generation.pk)
 
 
-def switch(message: Message) -> None:
+def switch(message: Message, by: User | None = None) -> None:
     """Show the branch that this message stands on, down to its newest end."""
-    with deed(message.conversation) as locked:
+    with deed(message.conversation, by) as locked:
         locked.show(Message.objects.get(pk=path.newest_leaf_below(message.pk)), elsewhere=True)
 
 
-def remove(message: Message) -> None:
+def remove(message: Message, by: User | None = None) -> None:
     """Delete a message and all below it; what stands beside it is shown then, or else what stands above it.
 
     Raises StillWrittenError while one of them is being written, or waits for it.
     """
-    with deed(message.conversation) as locked:
+    with deed(message.conversation, by, Role.OWNER) as locked:
         gone, beside = path.below(message), path.beside(message)
         if Generation.objects.live().filter(message__in=gone).exists():
             raise StillWrittenError
@@ -395,16 +417,16 @@ def _shown_without(message: Message, beside: Sequence[UUID]) -> Message | None:
     return Message.objects.get(pk=path.newest_leaf_below(others[0]))
 
 
-def rename(conversation: Conversation, title: str) -> None:
+def rename(conversation: Conversation, title: str, by: User | None = None) -> None:
     """Give a title that no model overwrites."""
-    with deed(conversation) as locked:
+    with deed(conversation, by, Role.OWNER) as locked:
         locked.title = title[:TITLE_LIMIT]
         locked.named_by = Conversation.Named.MEMBER
 
 
-def delete(conversation: Conversation) -> None:
+def delete(conversation: Conversation, by: User | None = None) -> None:
     """Take it out of sight at once and end its answers. A worker's chores remove the rows soon after."""
     with transaction.atomic():
-        with deed(conversation) as locked:
+        with deed(conversation, by, Role.OWNER) as locked:
             locked.deleted_at = Now()  # the database's clock
         stop(conversation)

@@ -33,6 +33,11 @@ def tell_conversation(conversation_id: UUID, seq: int) -> None:
     _notify(FEED, {"c": [str(conversation_id), seq]})
 
 
+def tell_people(conversation_id: UUID) -> None:
+    """Who may do what in a conversation has changed: let the right of everybody who is there be looked at."""
+    _notify(FEED, {"r": str(conversation_id)})
+
+
 def tell_generations(places: Iterable[tuple[UUID, int]]) -> None:
     """A flush lengthened these answers. One NOTIFY for the whole flush: each takes a database-wide lock at commit."""
     batch: list[list[Any]] = []

@@ -15,7 +15,7 @@ from accounts import languages
 from conversations import metrics
 from conversations.crossing import Crossing
 from conversations.feed import Feed, Reader, admission
-from conversations.feed.feed import GONE, MOST_SOCKETS, SIGNED_OUT, TOO_MANY
+from conversations.feed.feed import CHANGED, GONE, MOST_SOCKETS, SIGNED_OUT, TOO_MANY
 from conversations.feed.flooding import Bucket, Buckets
 from conversations.feed.reader import NOWHERE, Position
 
@@ -61,11 +61,13 @@ class ConversationConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # Cha
             await self.close(SIGNED_OUT)
         elif not opens.take(found.admission.member_id):
             await self.close(TOO_MANY)
-        elif not found.may_read:
+        elif found.role is None:
             await self.close(GONE)
         else:
             await feed.make_room_for(found.admission.member_id)
-            self.reader = Reader(self._conversation_id, found.admission, NOWHERE, self._send_frame, self._dismiss)
+            self.reader = Reader(
+                self._conversation_id, found.admission, NOWHERE, self._send_frame, self._dismiss, role=found.role
+            )
             feed.join(self.reader)
 
     @property
@@ -80,9 +82,12 @@ class ConversationConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # Cha
             await self._dismiss(TOO_MANY)
         elif self.reader.has_begun:
             feed.acknowledged(self.reader)
-        elif (position := _stands_at(text_data)) is None:
+        elif (said := _first_words(text_data)) is None or (position := _stands_at(said)) is None:
             feed.leave(self.reader)
             await self._dismiss(NOT_UNDERSTOOD)
+        elif said.get("role", self.reader.role.word) != self.reader.role.word:
+            feed.leave(self.reader)
+            await self._dismiss(CHANGED)
         else:
             feed.begin(self.reader, position)
 
@@ -96,17 +101,22 @@ class ConversationConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # Cha
         await self.close(code)
 
 
-def _stands_at(text: str | None) -> Position | None:
-    """Where a page's first message says that it stands, and in which language it is; None if it says nothing of it.
-
-    The page knows its language, whatever its member chose since it was loaded.
-    """
+def _first_words(text: str | None) -> dict[str, Any] | None:
+    """What a page says of itself when it connects. None if it is nothing that we understand."""
     try:
         message: Any = json.loads(text or "")
     except (ValueError, RecursionError):  # the latter for a thousand brackets
         return None
-    seq = message.get("seq") if isinstance(message, dict) else None
+    return message if isinstance(message, dict) else None
+
+
+def _stands_at(message: dict[str, Any]) -> Position | None:
+    """Where a page says that it stands, and in which language it is; None if it says nothing of it.
+
+    The page knows its language, whatever its member chose since it was loaded.
+    """
+    seq = message.get("seq")
     if type(seq) is not int or not 0 <= seq <= LARGEST:
         return None
-    language = message.get("language")
+    language: Any = message.get("language")
     return Position(seq, language=language) if languages.is_known(language) else Position(seq)

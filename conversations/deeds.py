@@ -7,20 +7,24 @@ from contextlib import contextmanager
 
 from django.db import transaction
 
+from accounts.models import User
 from conversations import bus
-from conversations.models import Conversation
+from conversations.models import Conversation, Role
 
 COLUMNS = ["seq", "path_seq", "leaf", "title", "named_by", "asked_at", "deleted_at", "route", "parameters"]
 
 
 @contextmanager
-def deed(conversation: Conversation) -> Iterator[Conversation]:
+def deed(conversation: Conversation, by: User | None = None, role: Role = Role.WRITER) -> Iterator[Conversation]:
     """One transaction: the row locked and read anew, its counter stepped, its columns saved, the readers told.
 
-    Raises Conversation.DoesNotExist for a deleted one.
+    `by` a member, it is asked under the lock whether they still have this role: who takes it from them waits for us,
+    or we for them. Raises NotAllowedError, and Conversation.DoesNotExist for a deleted one or a stranger.
     """
     with transaction.atomic():
         locked = Conversation.objects.locked().get(pk=conversation.pk, deleted_at=None)
+        if by is not None:
+            locked.require(by, role)
         locked.step()
         yield locked
         locked.save(update_fields=COLUMNS)

@@ -2,8 +2,13 @@
 
 DeedError
 ├── KeyReusedError        the form's key already asked something else
+├── InByGroupError        who is in by a group can't leave alone
+├── LastOwnerError        nobody would own the conversation any more
+├── NotAllowedError       they may read here, but not do that
+├── NotInGroupError       the space is of a group that they are not in
 ├── NotAnswerableError    there is nothing to answer again here
-└── StillWrittenError     what would be deleted is still being written
+├── StillWrittenError     what would be deleted is still being written
+└── TooManyPeopleError    nobody more can be invited
 """
 
 from django.utils.translation import gettext_lazy as _
@@ -17,9 +22,29 @@ class KeyReusedError(DeedError):
     sentence = _("This form already asked another question. Send again to ask this one too.")
 
 
+class InByGroupError(DeedError):
+    sentence = _("You are here with one of your groups, for as long as you are in it.")
+
+
+class LastOwnerError(DeedError):
+    sentence = _("A conversation needs an owner. Make somebody else one first, or delete it.")
+
+
+class NotAllowedError(DeedError):
+    sentence = _("You may not do that here. An owner of this conversation can let you.")
+
+
+class NotInGroupError(DeedError):
+    sentence = _("You are not in that group any more. Reload the page to begin elsewhere.")
+
+
 class NotAnswerableError(DeedError):
     sentence = _("There is no question here that could be answered again.")
 
 
 class StillWrittenError(DeedError):
     sentence = _("An answer is still being written there. Stop it first, then delete.")
+
+
+class TooManyPeopleError(DeedError):
+    sentence = _("No more people and groups can be invited into this conversation.")

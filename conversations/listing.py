@@ -6,11 +6,15 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
+from django.contrib.auth.models import Group
+
 from accounts.models import User
 from conversations.days import Day, day_of
 from conversations.models import Conversation
+from conversations.models.membership import groups_of
 
 LISTED = 50
+FEW = 5  # of a space that its member has not turned to
 BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -29,6 +33,10 @@ class Spot:
             return cls(BEGINNING + timedelta(microseconds=int(moment)), UUID(pk))
         except (ValueError, OverflowError):
             return None
+
+    @property
+    def place(self) -> tuple[datetime, UUID]:
+        return self.asked_at, self.pk
 
     def __str__(self) -> str:
         return f"{(self.asked_at - BEGINNING) // timedelta(microseconds=1)}-{self.pk.hex}"
@@ -49,13 +57,39 @@ class Listing:
 
 def listing(member: User, above: Spot | None = None, *, goes_on: bool = False) -> Listing:
     """From a spot on. If it goes on from lines that are shown already, their day has its heading."""
-    rows = Conversation.objects.visible_to(member).latest_first()
-    if above:
-        rows = rows.asked_before(above.asked_at, above.pk)
-    found = list(rows[: LISTED + 1])
+    found = Conversation.objects.listed_for(member, LISTED + 1, above.place if above else None)
     lines = _lines(found[:LISTED], day_of(above.asked_at) if above and goes_on else None)
     last = lines[-1].conversation if len(found) > LISTED else None
     return Listing(lines, above, Spot(last.asked_at, last.pk) if last else None)
+
+
+@dataclass(frozen=True)
+class Space:
+    """A group's, in the list of a member of it."""
+
+    group: Group
+    listing: Listing
+    is_open: bool  # its member has turned to it
+
+
+def spaces(member: User, chosen: int | None = None, above: Spot | None = None) -> list[Space]:
+    """Of each of their groups the latest few; of the chosen one a page, from a spot on. Three queries at most."""
+    groups = list(groups_of(member).order_by("name", "pk"))
+    open_one = next((it for it in groups if it.pk == chosen), None)
+    found: dict[int | None, list[Conversation]] = {}
+    for it in Conversation.objects.listed_in([it for it in groups if it != open_one], FEW + 1) if groups else ():
+        found.setdefault(it.group_id, []).append(it)
+    if open_one:
+        found[open_one.pk] = Conversation.objects.listed_in([open_one], LISTED + 1, above.place if above else None)
+    return [_space(it, found.get(it.pk, []), above, is_open=it == open_one) for it in groups]
+
+
+def _space(group: Group, found: list[Conversation], above: Spot | None, *, is_open: bool) -> Space:
+    most = LISTED if is_open else FEW
+    lines = [Line(it, "") for it in found[:most]]
+    last = lines[-1].conversation if len(found) > most else None
+    shown = Listing(lines, above if is_open else None, Spot(last.asked_at, last.pk) if last else None)
+    return Space(group, shown, is_open)
 
 
 def _lines(conversations: list[Conversation], day: Day | None) -> list[Line]:

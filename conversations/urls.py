@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from conversations.views import acting, asking, attachments, preferences, reading
+from conversations.views import acting, asking, attachments, people, preferences, reading
 
 urlpatterns = [
     path("", reading.index, name="index"),
@@ -19,6 +19,9 @@ urlpatterns = [
     path("c/<uuid:conversation_id>/stop/", acting.stop, name="stop"),
     path("c/<uuid:conversation_id>/rename/", acting.rename, name="rename"),
     path("c/<uuid:conversation_id>/delete/", acting.delete, name="delete"),
+    path("c/<uuid:conversation_id>/people/", people.people, name="people"),
+    path("c/<uuid:conversation_id>/people/<uuid:membership_id>/", people.person, name="person"),
+    path("c/<uuid:conversation_id>/leave/", people.leave, name="leave"),
     path("c/<uuid:conversation_id>/m/<uuid:message_id>/", reading.message, name="message"),
     path("c/<uuid:conversation_id>/m/<uuid:message_id>/earlier/", reading.earlier, name="earlier"),
     path("c/<uuid:conversation_id>/m/<uuid:message_id>/later/", reading.later, name="later"),

@@ -231,11 +231,13 @@ class Page:
         link = cast("Element", line.children[0])
         found = self._document.find(link.attributes["id"])
         shown = found.parent if found else None
-        lines = [it for it in self._document.elements() if "data-asked" in it.attributes]
+        head = self._document.find(f"space-{line.attributes.get('data-space')}") or today
+        assert head.parent
+        lines = [it for it in _elements(head.parent.children) if "data-asked" in it.attributes]
         if not lines or line.attributes["data-asked"] > lines[0].attributes["data-asked"]:
             if shown:
                 shown.replace_with()
-            today.replace_with(today, line)
+            head.replace_with(head, line)
         elif shown:
             shown.replace_with(line)
 

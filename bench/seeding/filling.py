@@ -28,7 +28,7 @@ from bench.seeding.inserting import insert
 from bench.seeding.texts import texts
 from catalog import defaults
 from catalog.models import Provider, Rate, Route, Rule
-from conversations.models import Attachment, Conversation, Generation, Message
+from conversations.models import Attachment, Conversation, Generation, Membership, Message
 from usage import raising
 from usage.models import Balance, Call, Charge, Hold, Limit, Raise, Reading, Reply
 from usage.windows import period
@@ -37,6 +37,10 @@ BATCH = 2_000  # conversations that go on at the same time, their rows among eac
 TEXTS = 3_000
 SESSIONS = 4  # of each member
 TEAMS = 8  # groups beside the one of all
+
+# Of the conversations, by their number: who else is in them.
+INVITED, GROUP_INVITED, IN_SPACE = "planned.n %% 4 <> 1", "planned.n %% 7 = 1", "planned.n %% 11 = 1"
+TEAM = "(SELECT id FROM auth_group WHERE name = 'Team')"
 
 type Say = Callable[[str], object]
 
@@ -134,6 +138,7 @@ def members(size: Size) -> None:
     )
     everybody = list(User.objects.filter(email__endswith="@seeded.example").order_by("pk"))
     Group.objects.create(name="Seeded").user_set.set(everybody)
+    Group.objects.create(name="Team").user_set.set(User.objects.filter(name__in=[f"Member {n}" for n in range(1, 41)]))
     for number in range(TEAMS):
         Group.objects.create(name=f"Team {number + 1}").user_set.set(everybody[number :: 2 * TEAMS])
     _execute("""
@@ -279,12 +284,25 @@ def conversations(first: int, last: int) -> None:
             "created_at": "started_at",
             "asked_at": "leaf.at",
             "parameters": "'{}'::jsonb",
+            "group_id": f"CASE WHEN {IN_SPACE} THEN {TEAM} END",
+            "is_shared": f"{IN_SPACE} OR {INVITED} OR {GROUP_INVITED}",
         },
         "planned JOIN turn AS leaf ON leaf.conversation_id = planned.id AND leaf.t = planned.turns "
         "WHERE n BETWEEN %(first)s AND %(last)s",
         first=first,
         last=last,
     )
+
+
+def memberships(first: int, last: int) -> None:
+    """The first member is in much of what others began, and so is their group."""
+    columns = {"conversation_id": "planned.id", "role": "2", "asked_at": "c.asked_at"}
+    source = "planned JOIN conversations_conversation AS c ON c.id = planned.id WHERE n BETWEEN %(first)s AND %(last)s"
+    first_member = "pg_temp.row_id('member', 1)"
+    to_member = f"{source} AND {INVITED} AND planned.owner_id <> {first_member}"
+    new_id = {"id": "gen_random_uuid()"}
+    insert(Membership, {**new_id, **columns, "member_id": first_member}, to_member, first=first, last=last)
+    insert(Membership, {**new_id, **columns, "group_id": TEAM}, f"{source} AND {GROUP_INVITED}", first=first, last=last)
 
 
 def messages(first: int, last: int) -> None:
@@ -453,4 +471,4 @@ def charges(first: int, last: int) -> None:
     )
 
 
-GROUPS = (turns, conversations, messages, generations, attachments, calls, charges)
+GROUPS = (turns, conversations, memberships, messages, generations, attachments, calls, charges)

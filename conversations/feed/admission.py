@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from accounts.models import User
 from accounts.sessions import SessionStore, digest
-from conversations.models import Conversation
+from conversations.models import Membership, Role
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,10 +28,10 @@ class Admission:
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who opens a socket: None for nobody, and whether they may read the conversation."""
+    """Who opens a socket: None for nobody, and what they may do in the conversation; None if not even read."""
 
     admission: Admission | None
-    may_read: bool = False
+    role: Role | None = None
 
 
 def caller(cookies: str, conversation_id: UUID) -> Caller:
@@ -43,7 +43,7 @@ def caller(cookies: str, conversation_id: UUID) -> Caller:
     if not isinstance(member, User) or not request.session.session_key:
         return Caller(None)
     admission = Admission(member.pk, digest(request.session.session_key), member.get_session_auth_hash())
-    return Caller(admission, Conversation.objects.visible_to(member).filter(pk=conversation_id).exists())
+    return Caller(admission, Membership.objects.roles([(conversation_id, member.pk)]).get((conversation_id, member.pk)))
 
 
 def withdrawn(admissions: Iterable[Admission]) -> set[Admission]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from collections.abc import Iterable
 from contextlib import suppress
 from contextvars import Context
 from typing import Any
@@ -21,8 +22,9 @@ from conversations.crossing import Crossing
 from conversations.feed.admission import withdrawn
 from conversations.feed.reader import Key, Position, Reader
 from conversations.feed.turn import Asked, Room, Told, take_turn
+from conversations.models import Membership
 from conversations.pace import Pace
-from conversations.showing import find_places
+from conversations.showing import MEMBERS, find_places
 
 logger = logging.getLogger(__name__)
 
@@ -33,8 +35,9 @@ HEARTBEAT = "{}"  # JSON without content: htmx swaps nothing, the page notes tha
 
 MOST_SOCKETS = 50  # of one member in one process: more tabs than anybody looks at
 
-# Close codes: after TOO_SLOW the page comes back, after TOO_MANY it looks for news every two seconds instead.
-SIGNED_OUT, GONE, TOO_SLOW, TOO_MANY = 4401, 4404, 4408, 4429
+# Close codes: after TOO_SLOW the page comes back, after TOO_MANY it looks for news every two seconds instead, and after
+# CHANGED it is loaded anew: its member may do more or less here than when it was made.
+SIGNED_OUT, GONE, TOO_SLOW, CHANGED, TOO_MANY = 4401, 4404, 4408, 4409, 4429
 
 
 class Feed:
@@ -45,6 +48,7 @@ class Feed:
         self._rooms: dict[Key, Room] = {}
         self._readers: dict[Key, set[Reader]] = {}
         self._hinted: set[Key] = set()
+        self._doubtful: set[UUID] = set()  # conversations in which somebody's right has changed
         self._wake = asyncio.Event()
         self._cross = Crossing(2, "feed")
         self._tasks: list[asyncio.Task[None]] = []
@@ -104,6 +108,9 @@ class Feed:
             if rooms := {key for key in self._rooms if key[0] == conversation_id}:
                 self._hinted |= rooms
                 self._wake.set()
+        elif "r" in hint:
+            self._doubtful.add(UUID(hint["r"]))
+            self._wake.set()
         else:
             longer = {UUID(pk) for pk, *_ in hint.get("g", ())}  # another version may say more
             if any(not longer.isdisjoint(room.growing) for room in self._rooms.values()):
@@ -129,6 +136,9 @@ class Feed:
         try:
             if time.monotonic() - self._looked_at >= self._poll_seconds:
                 await self._look_behind_the_bus()
+            if self._doubtful:
+                doubtful, self._doubtful = self._doubtful, set()
+                await self._look_at_rights(it for it in self._all_readers() if it.conversation_id in doubtful)
             await self._read_and_give()
         except DatabaseError as error:
             logger.warning("the log can't be read, trying again: %s", type(error).__name__)
@@ -154,6 +164,16 @@ class Feed:
         growing = [answer for room in self._rooms.values() for answer in room.growing.values()]
         if any(answer.has_waited for answer in growing):
             await self._cross(find_places, growing)
+        await self._look_at_rights(self._all_readers())
+
+    async def _look_at_rights(self, readers: Iterable[Reader]) -> None:
+        """Before anything more is given: close the sockets of those who may not read any more, or do more or less."""
+        members = [reader for reader in readers if reader.face == MEMBERS]
+        pairs = {reader: (reader.conversation_id, reader.admission.member_id) for reader in members}
+        roles = await self._cross(Membership.objects.roles, set(pairs.values()))
+        for reader, pair in pairs.items():
+            if reader in self._readers.get(reader.room, ()) and roles.get(pair) != reader.role:
+                await self._dismiss(reader, CHANGED if pair in roles else GONE)
 
     async def _read_and_give(self) -> None:
         """Read what is new, and give each reader that is ready their difference."""

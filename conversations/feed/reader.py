@@ -11,6 +11,7 @@ from uuid import UUID
 from django.conf import settings
 
 from conversations.feed.admission import Admission
+from conversations.models import Role
 from conversations.showing import MEMBERS, Face, Standing
 
 UNACKNOWLEDGED_FRAMES = 4
@@ -48,6 +49,7 @@ class Reader:
     opened_at: float = field(default_factory=time.monotonic)
     given_at: float = field(default_factory=time.monotonic)
     patience: float = PATIENCE_SECONDS
+    role: Role = Role.OWNER  # as of when it opened: its page was made for that
 
     @property
     def room(self) -> Key:

@@ -4,7 +4,8 @@ from conversations.models.attachment import Attachment
 from conversations.models.chunk import Chunk
 from conversations.models.conversation import Conversation
 from conversations.models.generation import Generation
+from conversations.models.membership import Membership, Role
 from conversations.models.message import Message
 from conversations.models.pulse import Pulse
 
-__all__ = ["Attachment", "Chunk", "Conversation", "Generation", "Message", "Pulse"]
+__all__ = ["Attachment", "Chunk", "Conversation", "Generation", "Membership", "Message", "Pulse", "Role"]

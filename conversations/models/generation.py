@@ -14,6 +14,8 @@ from django.db.models.functions import Now
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from conversations.models.heirs import to_its_owner
+
 QUEUED_ANEW = [
     "not_before",
     "state",
@@ -91,7 +93,7 @@ class Generation(models.Model):
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     conversation = models.ForeignKey("Conversation", models.CASCADE, related_name="generations")
     message = models.OneToOneField("Message", models.CASCADE, related_name="generation")
-    member = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="+", verbose_name=_("member"))
+    member = models.ForeignKey(settings.AUTH_USER_MODEL, to_its_owner, related_name="+", verbose_name=_("member"))
     route = models.ForeignKey("catalog.Route", models.SET_NULL, null=True, verbose_name=_("route"))
     state = models.CharField(_("state"), max_length=12, choices=State, default=State.QUEUED)
     stop_requested = models.BooleanField(default=False)

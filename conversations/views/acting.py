@@ -15,7 +15,7 @@ from catalog.models import NoRouteError, Route
 from conversations import asking
 from conversations.errors import NotAnswerableError, StillWrittenError
 from conversations.forms import TitleForm
-from conversations.models import Conversation, path
+from conversations.models import Conversation, Role, path
 from conversations.views.replying import MemberRequest, conversation_of, done, is_htmx, member_only, message_of
 from usage.errors import SpendingError
 from usage.models import Notice
@@ -29,8 +29,8 @@ NOT_TO_BE_CONTINUED = _("Only the last answer can go on, and only if it was brok
 @require_POST
 @member_only
 def stop(request: MemberRequest, conversation_id: UUID) -> HttpResponse:
-    conversation = conversation_of(request, conversation_id)
-    asking.stop(conversation)
+    conversation = conversation_of(request, conversation_id, Role.WRITER)
+    asking.stop(conversation, request.user)
     return done(request, conversation)
 
 
@@ -38,7 +38,7 @@ def stop(request: MemberRequest, conversation_id: UUID) -> HttpResponse:
 @member_only
 def again(request: MemberRequest, conversation_id: UUID, message_id: UUID) -> HttpResponse:
     """By the model that stands in the composer; without script by the answer's own."""
-    answer = message_of(request, conversation_id, message_id)
+    answer = message_of(request, conversation_id, message_id, Role.WRITER)
     name = request.POST.get("route", "")
     try:
         asking.ask_again(answer, request.user, Route.objects.offered_to(request.user.pk).named(name) if name else None)
@@ -50,7 +50,7 @@ def again(request: MemberRequest, conversation_id: UUID, message_id: UUID) -> Ht
 @require_POST
 @member_only
 def carry_on(request: MemberRequest, conversation_id: UUID, message_id: UUID) -> HttpResponse:
-    answer = message_of(request, conversation_id, message_id)
+    answer = message_of(request, conversation_id, message_id, Role.WRITER)
     try:
         asking.carry_on(answer, request.user)
     except NotAnswerableError:
@@ -71,8 +71,8 @@ def _impossible(request: MemberRequest, conversation: Conversation, sentence: St
 @member_only
 def show(request: MemberRequest, conversation_id: UUID, message_id: UUID) -> HttpResponse:
     """A page that stands far above the end of the branch is led to where the branch begins."""
-    message = message_of(request, conversation_id, message_id)
-    asking.switch(message)
+    message = message_of(request, conversation_id, message_id, Role.WRITER)
+    asking.switch(message, request.user)
     response = done(request, message.address)
     if is_htmx(request) and message.pk not in path.newest(conversation_of(request, conversation_id)).ids:
         response["HX-Redirect"] = message.address
@@ -98,12 +98,12 @@ def source(request: MemberRequest, conversation_id: UUID, message_id: UUID) -> H
 @require_http_methods(["GET", "HEAD", "POST"])
 @member_only
 def delete_message(request: MemberRequest, conversation_id: UUID, message_id: UUID) -> HttpResponse:
-    message = message_of(request, conversation_id, message_id)
+    message = message_of(request, conversation_id, message_id, Role.OWNER)
     if request.method != "POST":
         others = len(path.below(message)) - 1
         return render(request, "conversations/delete_message.html", {"message": message, "others": others})
     try:
-        asking.remove(message)
+        asking.remove(message, request.user)
     except StillWrittenError as error:
         return _impossible(request, message.conversation, error.sentence)
     return done(request, message.conversation)
@@ -112,10 +112,10 @@ def delete_message(request: MemberRequest, conversation_id: UUID, message_id: UU
 @require_http_methods(["GET", "HEAD", "POST"])
 @member_only
 def rename(request: MemberRequest, conversation_id: UUID) -> HttpResponse:
-    conversation = conversation_of(request, conversation_id)
+    conversation = conversation_of(request, conversation_id, Role.OWNER)
     form = TitleForm(request.POST if request.method == "POST" else None, initial={"title": conversation.title})
     if request.method == "POST" and form.is_valid():
-        asking.rename(conversation, form.cleaned_data["title"])
+        asking.rename(conversation, form.cleaned_data["title"], request.user)
         return done(request, conversation)
     status = 422 if request.method == "POST" else 200
     return render(request, "conversations/rename.html", {"conversation": conversation, "form": form}, status=status)
@@ -124,8 +124,8 @@ def rename(request: MemberRequest, conversation_id: UUID) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 @member_only
 def delete(request: MemberRequest, conversation_id: UUID) -> HttpResponse:
-    conversation = conversation_of(request, conversation_id)
+    conversation = conversation_of(request, conversation_id, Role.OWNER)
     if request.method != "POST":
         return render(request, "conversations/delete.html", {"conversation": conversation})
-    asking.delete(conversation)
+    asking.delete(conversation, request.user)
     return done(request, "index")

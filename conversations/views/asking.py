@@ -14,11 +14,11 @@ from django.views.decorators.http import require_http_methods, require_POST
 from catalog.models import NoRouteError, Offer, Route
 from conversations import asking, showing
 from conversations.attachments import UnfitImageError, prepare
-from conversations.errors import KeyReusedError
+from conversations.errors import KeyReusedError, NotInGroupError
 from conversations.forms import QuestionForm, fresh_question
-from conversations.models import Attachment, Conversation, Message
+from conversations.models import Attachment, Conversation, Message, Role
 from conversations.models.message import find_images
-from conversations.views.reading import page
+from conversations.views.reading import page, space_named
 from conversations.views.replying import MemberRequest, conversation_of, is_htmx, member_only, message_of
 from usage.errors import SpendingError
 
@@ -28,13 +28,13 @@ type Deed = Callable[..., Message]  # what is left to give: text, key, route; pa
 @require_POST
 @member_only
 def start(request: MemberRequest) -> HttpResponse:
-    return _posted(request, None, partial(asking.start, request.user))
+    return _posted(request, None, partial(asking.start, request.user, space=space_named(request.POST)))
 
 
 @require_POST
 @member_only
 def ask(request: MemberRequest, conversation_id: UUID) -> HttpResponse:
-    conversation = conversation_of(request, conversation_id)
+    conversation = conversation_of(request, conversation_id, Role.WRITER)
     return _posted(request, conversation, partial(asking.ask, conversation, request.user))
 
 
@@ -44,8 +44,9 @@ def edit(request: MemberRequest, conversation_id: UUID, message_id: UUID) -> Htt
     question = message_of(request, conversation_id, message_id)
     if question.is_answer:
         raise Http404
-    find_images([question])
     conversation = question.conversation
+    conversation.require(request.user, asking.role_to_edit(question, request.user))
+    find_images([question])
     if request.method == "POST":
         return _posted(request, conversation, partial(asking.edit, question, request.user), editing=question)
     form = fresh_question(request.user, conversation, question.text)
@@ -69,7 +70,7 @@ def _posted(
     except KeyReusedError as error:
         form.add_error(None, error.sentence)
         return _refused(request, conversation, form, editing, status=409)
-    except (NoRouteError, UnfitImageError, SpendingError) as error:
+    except (NoRouteError, NotInGroupError, UnfitImageError, SpendingError) as error:
         form.add_error(None, error.sentence)
         return _refused(request, conversation, form, editing, status=422)
     return _asked(request, conversation, question, form.routes, was_editing=editing is not None)
@@ -111,7 +112,9 @@ def _asked(
         return _composer(request, shown, fresh_question(request.user, shown, routes=routes))
     fresh = QuestionForm(routes=Offer(), initial={"key": uuid4()})
     if conversation is None:
-        response = render(request, "conversations/replies.html#started", {"form": fresh, "conversation": shown})
+        response = render(
+            request, "conversations/replies.html#started", {"form": fresh, "conversation": shown, "role": Role.OWNER}
+        )
         response["HX-Push-Url"] = shown.get_absolute_url()
         return response
     return render(request, "conversations/replies.html#key_and_refusal", {"form": fresh})

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 from uuid import UUID
 
 from django.contrib.messages import get_messages
-from django.http import Http404, HttpResponse
+from django.http import Http404, HttpResponse, QueryDict
 from django.shortcuts import redirect, render
+from django.utils.translation import gettext
 from django.views.decorators.http import require_safe
 
 from catalog.models import Route
 from conversations import showing
 from conversations.forms import ParametersForm, QuestionForm, fresh_question
-from conversations.listing import Spot, listing
-from conversations.models import Conversation, Message, path
+from conversations.listing import Spot, listing, spaces
+from conversations.models import Conversation, Message, Role, path
 from conversations.models.cost import of_conversation
 from conversations.models.path import Path
 from conversations.views.replying import MemberRequest, conversation_of, member_only, message_of
@@ -87,10 +89,29 @@ def page(
     status: int = 200,
 ) -> HttpResponse:
     """The whole page: sidebar, the conversation if there is one, and the composer."""
-    context = chat(shown, form, editing=editing, at=_message_at(request, shown))
-    listed = listing(request.user, Spot.named(request.GET.get("older", "")))
-    context |= {"listing": listed, "notices": get_messages(request), "told": Notice.objects.shown_to(request.user.pk)}
+    role = shown.role_of(request.user) if shown else None
+    context = chat(shown, form, role or Role.OWNER, editing=editing, at=_message_at(request, shown))
+    space, spot = space_named(request.POST or request.GET), Spot.named(request.GET.get("older", ""))
+    context["spaces"] = spaces(request.user, space, spot)
+    context["space"] = next((it for it in context["spaces"] if it.is_open and shown is None), None)
+    context["notices"] = [*get_messages(request), *_gone(request, shown)]
+    context |= {
+        "listing": listing(request.user, None if space else spot),
+        "told": Notice.objects.shown_to(request.user.pk),
+    }
     return render(request, "conversations/detail.html", context, status=status)
+
+
+def space_named(data: QueryDict) -> int | None:
+    """The number of the group in whose space somebody begins, or looks."""
+    raw = data.get("space", "")
+    return int(raw) if raw.isascii() and raw.isdigit() and len(raw) < 10 else None
+
+
+def _gone(request: MemberRequest, shown: Conversation | None) -> Iterator[str]:
+    """Where script leads a page whose conversation is not there any more."""
+    if shown is None and "gone" in request.GET:
+        yield gettext("That conversation is gone: it was deleted, or you are not in it any more.")
 
 
 def _message_at(request: MemberRequest, shown: Conversation | None) -> Message | None:
@@ -105,6 +126,7 @@ def _message_at(request: MemberRequest, shown: Conversation | None) -> Message |
 def chat(
     shown: Conversation | None,
     form: QuestionForm,
+    role: Role,
     *,
     editing: Message | None = None,
     at: Message | None = None,
@@ -113,7 +135,7 @@ def chat(
 
     `shown` was read before its messages, see showing.news.
     """
-    context: dict[str, Any] = {"conversation": shown, "form": form, "editing": editing}
+    context: dict[str, Any] = {"conversation": shown, "form": form, "role": role, "editing": editing}
     if shown:
         around = path.around(at, shown) if at else None
         window = around or path.newest(shown)

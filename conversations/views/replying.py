@@ -16,8 +16,9 @@ from django.views.decorators.cache import never_cache
 from django_htmx.middleware import HtmxDetails
 
 from accounts.models import User
+from conversations.errors import NotAllowedError
 from conversations.forms import PARAMETERS
-from conversations.models import Conversation, Message
+from conversations.models import Conversation, Membership, Message, Role
 
 type View = Callable[..., HttpResponse]
 
@@ -41,8 +42,10 @@ def member_only(view: View) -> View:
         if request.user.is_authenticated:
             try:
                 return view(request, *args, **kwargs)
-            except (Conversation.DoesNotExist, Message.DoesNotExist):  # gone between our look and the deed's lock
-                raise Http404 from None
+            except (Conversation.DoesNotExist, Message.DoesNotExist, Membership.DoesNotExist):
+                raise Http404 from None  # gone between our look and the deed's lock
+            except NotAllowedError as error:
+                return not_allowed(request, error)
         if request.method == "POST":
             return signed_out(request, status=401)
         return redirect_to_login(request.get_full_path())
@@ -53,7 +56,7 @@ def member_only(view: View) -> View:
 def signed_out(request: HttpRequest, status: int) -> HttpResponse:
     """The draft of somebody whose session has run out, with a way to sign in and send it."""
     template = "conversations/replies.html#signed_out" if is_htmx(request) else "conversations/signed_out.html"
-    carried = {name: request.POST[name] for name in ("key", "route", *PARAMETERS) if name in request.POST}
+    carried = {name: request.POST[name] for name in ("key", "route", "space", *PARAMETERS) if name in request.POST}
     context = {
         "text": request.POST.get("text", ""),
         "carried": carried,
@@ -61,6 +64,16 @@ def signed_out(request: HttpRequest, status: int) -> HttpResponse:
         "had_images": bool(request.FILES),
     }
     return render(request, template, context, status=status)
+
+
+def not_allowed(request: HttpRequest, error: NotAllowedError) -> HttpResponse:
+    """To somebody who may read here, but not that. What they had typed is handed back."""
+    if is_htmx(request):
+        response = render(request, "conversations/replies.html#sentence", {"sentence": error.sentence}, status=403)
+        response["In-Words"] = "yes"  # other refusals of this status come from where nobody knows our partials
+        return response
+    context = {"sentence": error.sentence, "text": request.POST.get("text", "")}
+    return render(request, "conversations/not_allowed.html", context, status=403)
 
 
 def form_too_old(request: HttpRequest, reason: str = "") -> HttpResponse:
@@ -77,16 +90,22 @@ def is_htmx(request: HttpRequest) -> bool:
     return bool(cast(MemberRequest, request).htmx)
 
 
-def conversation_of(request: MemberRequest, conversation_id: UUID) -> Conversation:
-    """The conversation, if this member may read it. Raises Http404."""
-    return get_object_or_404(Conversation.objects.visible_to(request.user), pk=conversation_id)
+def conversation_of(request: MemberRequest, conversation_id: UUID, role: Role = Role.READER) -> Conversation:
+    """The conversation. Raises Http404 if this member may not read it, NotAllowedError if they have not this role."""
+    found = get_object_or_404(Conversation.objects.visible_to(request.user), pk=conversation_id)
+    if role > Role.READER:
+        found.require(request.user, role)
+    return found
 
 
-def message_of(request: MemberRequest, conversation_id: UUID, message_id: UUID) -> Message:
-    """The message, bound to its conversation in one query. Raises Http404."""
+def message_of(request: MemberRequest, conversation_id: UUID, message_id: UUID, role: Role = Role.READER) -> Message:
+    """The message, bound to its conversation in one query. Raises Http404, NotAllowedError."""
     visible = Conversation.objects.visible_to(request.user).filter(pk=conversation_id)
     rows = Message.objects.with_answers().select_related("conversation", "parent")
-    return get_object_or_404(rows, pk=message_id, conversation__in=visible)
+    found = get_object_or_404(rows, pk=message_id, conversation__in=visible)
+    if role > Role.READER:
+        found.conversation.require(request.user, role)
+    return found
 
 
 def done(request: HttpRequest, to: Any) -> HttpResponse:

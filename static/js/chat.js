@@ -40,8 +40,9 @@ const byId = (id) => document.getElementById(id);
     // Asked just now, a conversation comes first.
     listed: (today, [line]) => {
       const shown = byId(line.firstElementChild.id)?.parentElement;
-      const isNewest = !(line.dataset.asked <= document.querySelector("[data-asked]")?.dataset.asked);
-      if (isNewest) today.after(line);
+      const head = byId(`space-${line.dataset.space}`) ?? today; // of its group, where there is one
+      const isNewest = !(line.dataset.asked <= head.parentElement.querySelector(":scope > [data-asked]")?.dataset.asked);
+      if (isNewest) head.after(line);
       (isNewest ? shown?.remove() : shown?.replaceWith(line));
     },
     // In place of a link. What is read stays where it is; at the very top no browser sees to that.
@@ -76,7 +77,8 @@ const byId = (id) => document.getElementById(id);
   document.addEventListener("htmx:ws:after:connection", (event) => {
     socket = event.detail.connection.socket;
     heardAt = performance.now();
-    socket.send(JSON.stringify({ seq: Number(byId("cursor")?.value ?? 0), language: document.documentElement.lang }));
+    const { role } = chat().dataset;
+    socket.send(JSON.stringify({ seq: Number(byId("cursor")?.value ?? 0), language: document.documentElement.lang, role }));
     showBackAgain();
   });
 
@@ -87,7 +89,8 @@ const byId = (id) => document.getElementById(id);
 
   document.addEventListener("htmx:ws:close", ({ detail: { code, reason } }) => {
     if (reason !== "closed") return;
-    if (code === 4404) location.assign("/");
+    if (code === 4404) leaveForGood();
+    else if (code === 4409) location.reload(); // we may do more here now, or less
     else if (code === 4401) showSignedOut();
     else watchConnection();
   });
@@ -95,6 +98,17 @@ const byId = (id) => document.getElementById(id);
   setInterval(() => {
     if (isOpen() && performance.now() - heardAt > SILENCE) socket.close();
   }, 5_000);
+
+  // Deleted, or ours no more. What had been typed goes along; see page.js.
+  let isLeaving = false; // by a deed of one's own
+
+  function leaveForGood() {
+    if (isLeaving) return;
+    document.dispatchEvent(new Event("gone"));
+    location.assign("/?gone");
+  }
+
+  addEventListener("beforeunload", () => (isLeaving = true));
 
   // How the connection is, in words
 
@@ -136,6 +150,7 @@ const byId = (id) => document.getElementById(id);
   addEventListener("online", watchConnection);
   document.addEventListener("visibilitychange", watchConnection);
   addEventListener("pageshow", (event) => {
+    isLeaving = false;
     if (!event.persisted) return;
     // Out of the back-forward cache: as it was left, but for the drawer.
     if (byId("sidebar").matches(":popover-open")) byId("sidebar").hidePopover();
@@ -152,7 +167,7 @@ const byId = (id) => document.getElementById(id);
     const url = `${address}?seq=${byId("cursor")?.value ?? 0}`;
     try {
       const reply = await fetch(url, { headers: { "HX-Request": "true" }, redirect: "error" });
-      if (reply.status === 404) return location.assign("/"); // deleted, or ours no more
+      if (reply.status === 404) return leaveForGood();
       const text = reply.status === 200 ? await reply.text() : "";
       // A socket that opened meanwhile has told more by now; what we asked before it would set the page back.
       if (text && !isOpen()) {
@@ -194,6 +209,7 @@ const byId = (id) => document.getElementById(id);
     const { status, raw } = ctx.response;
     ctx.isOld = parseInt(place(ctx)) < byId("cursor")?.value;
     if (ctx.isOld) return event.preventDefault();
+    if (raw.headers.has("In-Words")) return; // a partial of ours
     const sentence = raw.redirected ? translate("You are signed out. Reload the page to sign in.") : refusal(status);
     if (!sentence) return;
     refuse(sentence);
@@ -319,9 +335,10 @@ const byId = (id) => document.getElementById(id);
 
   // Images, chosen, pasted or dropped: all of them stand in the form's own field, which sends them
 
-  let chosen = [...byId("images").files]; // out of the field, which a reload may keep
+  let chosen = [...(byId("images")?.files ?? [])]; // out of the field, which a reload may keep; who only reads has none
 
   function choose(files) {
+    if (!byId("images")) return;
     const held = new DataTransfer();
     for (const file of files) held.items.add(file);
     byId("images").files = held.files;
@@ -376,12 +393,12 @@ const byId = (id) => document.getElementById(id);
 
   document.addEventListener("paste", ({ clipboardData: { files, types } }) => {
     // A table out of a spreadsheet is text, and an image of it besides.
-    if (files.length && !types.includes("text/plain")) addImages(files);
+    if (byId("images") && files.length && !types.includes("text/plain")) addImages(files);
   });
 
   for (const name of ["dragover", "dragleave", "drop"]) {
     document.addEventListener(name, (event) => {
-      if (!event.dataTransfer?.types.includes("Files")) return;
+      if (!byId("images") || !event.dataTransfer?.types.includes("Files")) return;
       event.preventDefault(); // else the browser leaves the page for the file
       byId("composer").classList.toggle("dropping", name === "dragover");
       if (name === "drop") addImages(event.dataTransfer.files);

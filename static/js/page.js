@@ -309,7 +309,27 @@
     else stored("removeItem", draftOf(address));
   }
 
+  /** Of who may only read by now: it is shown, and can be taken elsewhere. */
+  function showUnsent() {
+    const unsent = byId("unsent");
+    const draft = unsent && stored("getItem", `draft ${byId("sidebar").dataset.member} ${location.pathname}ask/`);
+    if (!draft) return;
+    unsent.value = draft;
+    unsent.hidden = false;
+  }
+
+  // The conversation is gone: what was typed into it waits in the form of a new one.
+  document.addEventListener("gone", () => {
+    const name = `draft ${byId("sidebar").dataset.member} /c/`;
+    const text = byId("question")?.value.trim();
+    if (!text) return;
+    stored("setItem", name, [stored("getItem", name), text].filter(Boolean).join("\n"));
+    clearTimeout(saving);
+    saving = 0;
+  });
+
   function restoreDraft() {
+    if (!composer) return showUnsent();
     const question = byId("question");
     const draft = stored("getItem", draftOf(composer.action));
     if (draft && question.value.trim() === question.defaultValue.trim()) question.value = draft;
@@ -355,7 +375,7 @@
     if (isWithCtrl || event.altKey) return null;
     if (key === "ArrowUp" && target === question && !question.value) return editLast();
     if (key === "?" && !isTyping(event)) return () => byId("keys").showModal();
-    if (key === "/" && !isTyping(event)) return () => question.focus();
+    if (key === "/" && !isTyping(event)) return question && (() => question.focus());
     if (key === "Escape" && !document.querySelector(":popover-open, dialog[open]")) return leave(target);
     return null;
   }
@@ -408,13 +428,35 @@
 
   async function openDialog(link) {
     const reply = await fetch(link.href, { headers: { Accept: "text/html" } });
-    const card = new DOMParser().parseFromString(await reply.text(), "text/html").querySelector("main.card");
-    if (!reply.ok || reply.redirected || !card) return location.assign(link.href);
+    if (!reply.ok || reply.redirected || !fillDialog(await reply.text())) return location.assign(link.href);
+    if (!byId("dialog").open) byId("dialog").showModal();
+  }
+
+  function fillDialog(html) {
+    const card = new DOMParser().parseFromString(html, "text/html").querySelector("main.card");
+    if (!card) return false;
     const dialog = byId("dialog");
     dialog.ariaLabel = card.querySelector("h1").textContent;
     dialog.replaceChildren(...card.childNodes);
-    dialog.showModal();
+    return true;
   }
+
+  // A form whose answer is the same card once more: refused in words, or with what has changed.
+  async function sendCard(form, submitter) {
+    const data = new FormData(form, submitter);
+    const isLook = form.method === "get";
+    const address = isLook ? `${form.action}?${new URLSearchParams(data)}` : form.action;
+    const reply = await fetch(address, { method: form.method, body: isLook ? null : data });
+    const focus = document.activeElement?.id;
+    if (!(reply.ok || reply.status === 422) || !fillDialog(await reply.text())) location.assign(reply.redirected ? reply.url : form.action);
+    (byId(focus) ?? byId("dialog").querySelector("h1 ~ * :is(input, select, button, a)"))?.focus();
+  }
+
+  document.addEventListener("submit", (event) => {
+    if (!event.target.matches("#dialog form[data-stays]")) return;
+    event.preventDefault();
+    sendCard(event.target, event.submitter).catch(() => event.target.submit());
+  });
 
   document.addEventListener("click", (event) => {
     const link = event.target.closest?.("a[data-dialog], [data-opens], #dialog .links a, .editing a");

@@ -20,9 +20,9 @@ from django.utils import timezone
 from accounts import links
 from accounts.models import User
 from catalog.models import Band, BilledAs, LanguageModel, Price, Provider, Rate, Route, Rule
-from conversations import asking
+from conversations import asking, joining
 from conversations.attachments import prepare
-from conversations.models import Generation, Message
+from conversations.models import Generation, Message, Role
 from conversations.models.generation import MOST_AT_ONCE
 from tests.images import upload
 from usage import raising
@@ -107,10 +107,13 @@ def build_world() -> World:
     )
     charge = close_call(call, Tokens(miss=1), model)
     assert charge
+    membership = joining.invite(question.conversation, member("rita@example.org", name="Rita"), Role.READER)
+    assert membership
     link = urlsplit(links.make(member("newcomer@example.org"))).path.split("/")
     parameters = {
         "<uuid:conversation_id>": str(question.conversation_id),
         "<uuid:attachment_id>": str(question.attachments.get().pk),
+        "<uuid:membership_id>": str(membership.pk),
         "<uuid:message_id>/edit": f"{question.pk}/edit",  # a question is edited, all else is done to its answer
         "<uuid:message_id>": str(generation.message_id),
         "<int:pk>": str(provider.pk),
@@ -168,6 +171,7 @@ FORMS: dict[str, Callable[[], dict[str, str]]] = {
     "c/": lambda: {"text": "Hello", "key": str(uuid4())},
     "c/<uuid:conversation_id>/ask/": lambda: {"text": "Hello", "key": str(uuid4())},
     "c/<uuid:conversation_id>/m/<uuid:message_id>/edit/": lambda: {"text": "Hello", "key": str(uuid4())},
+    "c/<uuid:conversation_id>/people/<uuid:membership_id>/": lambda: {"remove": "yes"},
     "c/<uuid:conversation_id>/rename/": lambda: {"title": "Mine now"},
     "settings/": lambda: {"name": "", "language": "en", "theme": "dark", "send_key": "ctrl-enter", "notify": "on"},
     "accounts/password/change/": lambda: {

@@ -22,7 +22,7 @@ from tests.attacks.routes import HTMX, World, all_routes, form_of, undone
 
 VERBS = ("get", "post", "head", "put", "patch", "delete")
 WITH_AN_ID = [route for route in all_routes() if re.search(r"<(uuid|path|int):|<uidb64>", route)]
-PARAMETERS = ("<uuid:conversation_id>", "<uuid:message_id>", "<uuid:attachment_id>")
+PARAMETERS = ("<uuid:conversation_id>", "<uuid:message_id>", "<uuid:attachment_id>", "<uuid:membership_id>")
 
 
 def absent(world: World, route: str) -> str:

@@ -32,6 +32,7 @@ LARGE = {  # tables that grow with every day of use
     "conversations_chunk",
     "conversations_conversation",
     "conversations_generation",
+    "conversations_membership",
     "conversations_message",
     "django_session",
     "usage_call",

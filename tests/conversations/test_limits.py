@@ -213,7 +213,7 @@ def test_holds_of_members_who_are_gone_are_freed(alice: User, route: Route, limi
 def test_two_hundred_questions_at_once_against_a_budget_for_ten(alice: User, route: Route) -> None:
     Limit.objects.create(amount=1000)
     probe = Hold.objects.get(pk=asked(alice, route).pk)
-    asking.stop_all(alice)
+    asking.stop_for(alice)
     Limit.objects.update(amount=probe.cost * 10)
 
     def ask(number: int) -> bool:
@@ -231,6 +231,6 @@ def test_two_hundred_questions_at_once_against_a_budget_for_ten(alice: User, rou
     balance = Balance.objects.get()
     assert sum(answered) == Generation.objects.live().count() == Hold.objects.count() == 10
     assert balance.held_cost == probe.cost * 10
-    asking.stop_all(alice)
+    asking.stop_for(alice)
     assert nothing_is_held()
     assert checking.complaints() == []

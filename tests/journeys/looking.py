@@ -56,7 +56,8 @@ TARGETS = """() => {
   const least = matchMedia("(pointer: coarse)").matches ? 43.9 : 24;
   const found = [];
   for (const it of document.querySelectorAll("a[href], button, select, summary, textarea, input:not([type=hidden])")) {
-    const { width, height } = (it.labels?.length && it.type === "checkbox" ? it.labels[0] : it).getBoundingClientRect();
+    const isBox = it.labels?.length && /checkbox|radio/.test(it.type);
+    const { width, height } = (isBox ? it.labels[0] : it).getBoundingClientRect();
     const isShown = it.checkVisibility({ visibilityProperty: true }) && width > 1 && height > 1;
     if (!isShown || it.closest(".hidden") || getComputedStyle(it).display === "inline") continue;
     if (height < least || width < 24) found.push(`${it.outerHTML.slice(0, 120)}: ${width} × ${height}`);

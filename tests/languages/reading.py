@@ -60,7 +60,7 @@ SAME_EVERYWHERE = re.compile(
     r"DeepSeek|deepseek-flash|[Dd]eepseek|SmolLM2|JPEG|PNG|GIF|WebP|JSON|Markdown|Auto|Top p|Cookie|PDF|CSV"
     r"|OpenAI|OpenRouter|llama\.cpp|vLLM|SGLang|Ollama|Anthropic|LM Studio|Azure|Kimi|Qwen|GLM"
     r"|[\w.+-]+@[\w.-]+|https?://\S+|/\S+/|[A-Z]+(?:_[A-Z]+)+(?:=\S+)?|</?think>|LiteLLM|Control|Mac|Command|Ctrl|Enter|English"
-    r"|\b(?:[Aa]lice|Charlie|Dora|Erin|Root|Writers|Peak|flash|quick|Quick|Asia|Shanghai|Europe|Berlin|Mon|Fri)\b"
+    r"|\b(?:[Aa]lice|Charlie|Dora|Erin|Rita|Root|Writers|Peak|flash|quick|Quick|Asia|Shanghai|Europe|Berlin|Mon|Fri)\b"
     r"|\b(?:token|tokens|API|ID|UUID|IP|UTC|USD|CNY|CN|ms)\b"
     r"|[0-9a-f]{8}-[0-9a-f-]{27}|\b[0-9a-f]{6,}\b|What is a monad\?|A monoid in|image\.png|newcomer"
     r"|A short title"
