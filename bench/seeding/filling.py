@@ -30,7 +30,7 @@ from catalog import defaults
 from catalog.models import Provider, Rate, Route, Rule
 from conversations.models import Attachment, Conversation, Generation, Membership, Message
 from usage import raising
-from usage.models import Balance, Call, Charge, Hold, Limit, Raise, Reading, Reply
+from usage.models import AtOnce, Balance, Call, Charge, Hold, Limit, Raise, Reading, Reply
 from usage.windows import period
 
 BATCH = 2_000  # conversations that go on at the same time, their rows among each other in the tables
@@ -168,6 +168,7 @@ def limits() -> None:
     """For everybody, for a group, for some members; raises, and who asks for one."""
     _leave_triggers("origin")  # what is done here is noted
     now, some = timezone.now(), User.objects.filter(email__endswith="@seeded.example").order_by("pk")
+    AtOnce.objects.create(most=20)
     Limit.objects.create(amount=1_000)
     Limit.objects.create(amount=100_000, shared=True)
     Limit.objects.create(amount=500, unit="requests", window="day", group=Group.objects.get(name="Team 1"))

@@ -81,9 +81,9 @@ def show(request: MemberRequest, conversation_id: UUID, message_id: UUID) -> Htt
 
 @require_POST
 @member_only
-def dismiss(request: MemberRequest, notice_id: int) -> HttpResponse:
+def dismiss(request: MemberRequest, notice_id: UUID) -> HttpResponse:
     """Nothing takes its place. One that is another's, gone or dismissed before is left alone, and nobody told."""
-    Notice.objects.filter(pk=notice_id, member=request.user).dismiss()
+    Notice.objects.shown_to(request.user.pk).filter(pk=notice_id).dismiss()
     return HttpResponse() if is_htmx(request) else done(request, "index")
 
 

@@ -212,6 +212,7 @@
     while (byId("said").childElementCount > 20) byId("said").firstElementChild.remove();
   }
 
+  for (const notice of document.querySelectorAll(".told > span")) say(notice.textContent);
   tendLater();
 
   addEventListener("load", () => navigator.serviceWorker?.register("/offline.js").catch(() => {}));

@@ -117,7 +117,7 @@ def build_world() -> World:
         "<uuid:message_id>/edit": f"{question.pk}/edit",  # a question is edited, all else is done to its answer
         "<uuid:message_id>": str(generation.message_id),
         "<int:pk>": str(provider.pk),
-        "<int:notice_id>": "0",
+        "<uuid:notice_id>": str(uuid4()),
         "<uidb64>": link[3],
         "<token>": link[4],
         "^(?P<app_label>catalog|usage|accounts|auth|conversations)/$": "accounts/",

@@ -117,7 +117,7 @@ FETCHED_BEFORE = {
         "Conversation.objects.get(pk=shown.pk)",  # read anew after the deed
     },
     "conversations/feed/turn.py": {
-        "Conversation.objects.filter(pk__in=wanted, deleted_at=None)",  # of the sockets that were let in
+        "Conversation.objects.filter(pk__in={pk for pk, _ in wanted}, deleted_at=None)",  # of sockets that were let in
     },
     "conversations/feed/admission.py": {
         "Session.objects.filter(session_key__in={it.session_key for it in asked}, expire_date__gt=timezone.now())",

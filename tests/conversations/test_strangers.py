@@ -66,10 +66,9 @@ OURS = ("accounts", "catalog", "conversations", "usage")
 
 
 def address(name: str, conversation: UUID, message: UUID) -> str:
-    path = "/" + str(ROUTES[name].pattern).replace("<int:notice_id>", "1")  # nobody's
-    path = path.replace("<uuid:attachment_id>", str(message)).replace(
-        "<uuid:membership_id>", str(message)
-    )  # see `image`
+    path = "/" + str(ROUTES[name].pattern)
+    for it in ("attachment_id", "membership_id", "notice_id"):  # see `image`; the others are nobody's
+        path = path.replace(f"<uuid:{it}>", str(message))
     return path.replace("<uuid:conversation_id>", str(conversation)).replace("<uuid:message_id>", str(message))
 
 

@@ -28,6 +28,8 @@ def test_a_notice_is_dismissed_and_stays_away(visit: Visit, alice: User, route: 
     first, second = told(alice, 50), told(alice, 80)
     window = visit(alice, java_script_enabled=how != "without script")
     page = window.tab()
+    if how != "without script":
+        expect(page.locator("#said")).to_contain_text("80 % of your budget is used.")  # a screen reader hears it
     button = page.locator(f"#notice-{first.pk} button")
     if how == "keyboard":
         button.focus()

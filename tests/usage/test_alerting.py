@@ -66,9 +66,8 @@ def _kept(member: User) -> None:
 
 
 def told() -> list[tuple[str, int]]:
-    return [
-        (it.member.name, it.alert.percent) for it in Notice.objects.select_related("alert", "member").order_by("pk")
-    ]
+    notices = Notice.objects.select_related("alert", "member").order_by("alert_id", "member__name")
+    return [(it.member.name, it.alert.percent) for it in notices]
 
 
 def test_a_member_is_told_at_each_threshold_once_and_administrators_at_the_end(

@@ -1,5 +1,7 @@
 """What people are told of their budgets, once."""
 
+import uuid
+
 import django.db.models.deletion
 import django.db.models.functions.datetime
 from django.conf import settings
@@ -64,7 +66,7 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name="Notice",
             fields=[
-                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("id", models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
                 ("dismissed_at", models.DateTimeField(null=True)),
                 ("mail_at", models.DateTimeField(null=True)),
                 ("tries", models.PositiveSmallIntegerField(default=0)),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from datetime import datetime
 from typing import TYPE_CHECKING, ClassVar
 from uuid import UUID
@@ -81,7 +82,7 @@ class NoticeQuerySet(models.QuerySet["Notice"]):
         """What they have not dismissed, of windows that have not ended; the latest first."""
         now = timezone.now()
         unseen = self.filter(member=member_id, dismissed_at=None, alert__ends_at__gt=now)
-        return unseen.select_related("alert").order_by("-pk")
+        return unseen.select_related("alert").order_by("-alert_id")
 
     def dismiss(self) -> int:
         return self.filter(dismissed_at=None).update(dismissed_at=Now())
@@ -90,6 +91,7 @@ class NoticeQuerySet(models.QuerySet["Notice"]):
 class Notice(models.Model):
     """One for each person, so each is told once, in their language, and each dismisses their own."""
 
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     alert = models.ForeignKey(Alert, models.CASCADE, related_name="notices")
     member = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="notices")
     dismissed_at = models.DateTimeField(null=True)
