@@ -125,6 +125,7 @@ class Members:
             yield Visit(f"answer again, in {name}", self._deed(it, "again", answer.pk))
             yield Visit(f"stop again, in {name}", self._deed(it, "stop"))
         yield Visit("start", self._start)
+        yield Visit("seen", self._deed(self.long, "seen", seq=1))
         yield Visit("rename", self._deed(self.others[2], "rename", title="Another title"))
         yield Visit("delete", self._deed(self.others[3], "delete"))
         yield Visit("continue", self._continue())

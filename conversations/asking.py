@@ -22,6 +22,7 @@ from catalog.rules import NO_IMAGES, Ability
 from conversations import bus, ending
 from conversations.deeds import deed
 from conversations.errors import KeyReusedError, NotAnswerableError, NotInGroupError, StillWrittenError
+from conversations.mentioning import mention
 from conversations.models import Attachment, Conversation, Generation, Membership, Message, Role, path
 from conversations.models.attachment import IMAGE_TOKENS
 from conversations.models.conversation import TITLE_LIMIT
@@ -196,6 +197,7 @@ def _post(
     Message.objects.bulk_create([question, answer])
     if images:
         Attachment.objects.hang(question, images)
+    mention(conversation, question)
     _queue(author, answer, route, parameters, elsewhere=parent != conversation.leaf)
     return question
 

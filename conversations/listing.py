@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
@@ -10,10 +11,12 @@ from django.contrib.auth.models import Group
 
 from accounts.models import User
 from conversations.days import Day, day_of
-from conversations.models import Conversation
+from conversations.models import Conversation, Seen
 from conversations.models.membership import groups_of
+from conversations.models.seen import Marks
 
 LISTED = 50
+NONE = Marks()
 FEW = 5  # of a space that its member has not turned to
 BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -46,6 +49,7 @@ class Spot:
 class Line:
     conversation: Conversation
     heading: str  # the day, above the first line of each; "" for today, which has its own
+    marks: Marks = NONE
 
 
 @dataclass(frozen=True)
@@ -58,7 +62,7 @@ class Listing:
 def listing(member: User, above: Spot | None = None, *, goes_on: bool = False) -> Listing:
     """From a spot on. If it goes on from lines that are shown already, their day has its heading."""
     found = Conversation.objects.listed_for(member, LISTED + 1, above.place if above else None)
-    lines = _lines(found[:LISTED], day_of(above.asked_at) if above and goes_on else None)
+    lines = _marked(member, _lines(found[:LISTED], day_of(above.asked_at) if above and goes_on else None))
     last = lines[-1].conversation if len(found) > LISTED else None
     return Listing(lines, above, Spot(last.asked_at, last.pk) if last else None)
 
@@ -73,7 +77,7 @@ class Space:
 
 
 def spaces(member: User, chosen: int | None = None, above: Spot | None = None) -> list[Space]:
-    """Of each of their groups the latest few; of the chosen one a page, from a spot on. Three queries at most."""
+    """Of each of their groups the latest few; of the chosen one a page, from a spot on. Four queries at most."""
     groups = list(groups_of(member).order_by("name", "pk"))
     open_one = next((it for it in groups if it.pk == chosen), None)
     found: dict[int | None, list[Conversation]] = {}
@@ -81,15 +85,24 @@ def spaces(member: User, chosen: int | None = None, above: Spot | None = None) -
         found.setdefault(it.group_id, []).append(it)
     if open_one:
         found[open_one.pk] = Conversation.objects.listed_in([open_one], LISTED + 1, above.place if above else None)
-    return [_space(it, found.get(it.pk, []), above, is_open=it == open_one) for it in groups]
+    marks = Seen.objects.marks(member.pk, [it.pk for them in found.values() for it in them])
+    return [_space(it, found.get(it.pk, []), marks, above, is_open=it == open_one) for it in groups]
 
 
-def _space(group: Group, found: list[Conversation], above: Spot | None, *, is_open: bool) -> Space:
+def _space(
+    group: Group, found: list[Conversation], marks: Mapping[UUID, Marks], above: Spot | None, *, is_open: bool
+) -> Space:
     most = LISTED if is_open else FEW
-    lines = [Line(it, "") for it in found[:most]]
+    lines = [Line(it, "", marks[it.pk]) for it in found[:most]]
     last = lines[-1].conversation if len(found) > most else None
     shown = Listing(lines, above if is_open else None, Spot(last.asked_at, last.pk) if last else None)
     return Space(group, shown, is_open)
+
+
+def _marked(member: User, lines: list[Line]) -> list[Line]:
+    """What they have not seen of the conversations that they share with others."""
+    marks = Seen.objects.marks(member.pk, [it.conversation.pk for it in lines if it.conversation.is_shared])
+    return [replace(it, marks=marks.get(it.conversation.pk, it.marks)) for it in lines]
 
 
 def _lines(conversations: list[Conversation], day: Day | None) -> list[Line]:

@@ -19,6 +19,7 @@ urlpatterns = [
     path("c/<uuid:conversation_id>/stop/", acting.stop, name="stop"),
     path("c/<uuid:conversation_id>/rename/", acting.rename, name="rename"),
     path("c/<uuid:conversation_id>/delete/", acting.delete, name="delete"),
+    path("c/<uuid:conversation_id>/seen/", people.seen, name="seen"),
     path("c/<uuid:conversation_id>/people/", people.people, name="people"),
     path("c/<uuid:conversation_id>/people/<uuid:membership_id>/", people.person, name="person"),
     path("c/<uuid:conversation_id>/leave/", people.leave, name="leave"),

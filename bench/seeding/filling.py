@@ -28,7 +28,7 @@ from bench.seeding.inserting import insert
 from bench.seeding.texts import texts
 from catalog import defaults
 from catalog.models import Provider, Rate, Route, Rule
-from conversations.models import Attachment, Conversation, Generation, Membership, Message
+from conversations.models import Attachment, Conversation, Generation, Membership, Mention, Message, Seen
 from usage import raising
 from usage.models import AtOnce, Balance, Call, Charge, Hold, Limit, Raise, Reading, Reply
 from usage.windows import period
@@ -303,6 +303,8 @@ def memberships(first: int, last: int) -> None:
     to_member = f"{source} AND {INVITED} AND planned.owner_id <> {first_member}"
     new_id = {"id": "gen_random_uuid()"}
     insert(Membership, {**new_id, **columns, "member_id": first_member}, to_member, first=first, last=last)
+    seen = {"conversation_id": "planned.id", "member_id": first_member, "seq": "c.seq / 2"}
+    insert(Seen, seen, f"{source} AND {INVITED}", first=first, last=last)
     insert(Membership, {**new_id, **columns, "group_id": TEAM}, f"{source} AND {GROUP_INVITED}", first=first, last=last)
 
 
@@ -335,6 +337,14 @@ def messages(first: int, last: int) -> None:
         },
         "turn JOIN said ON number = words ORDER BY at, k",
     )
+
+
+def mentions(first: int, last: int) -> None:
+    """The first member is named in each first question of what they were invited to."""
+    next_id = "nextval(pg_get_serial_sequence('conversations_mention', 'id'))"
+    columns = {"id": next_id, "conversation_id": "conversation_id", "message_id": "question_id", "seq": "1"}
+    source = "turn WHERE t = 1 AND owner_id <> pg_temp.row_id('member', 1)"
+    insert(Mention, {**columns, "member_id": "pg_temp.row_id('member', 1)"}, source)
 
 
 def generations(first: int, last: int) -> None:
@@ -472,4 +482,4 @@ def charges(first: int, last: int) -> None:
     )
 
 
-GROUPS = (turns, conversations, memberships, messages, generations, attachments, calls, charges)
+GROUPS = (turns, conversations, memberships, messages, mentions, generations, attachments, calls, charges)

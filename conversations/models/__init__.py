@@ -7,5 +7,17 @@ from conversations.models.generation import Generation
 from conversations.models.membership import Membership, Role
 from conversations.models.message import Message
 from conversations.models.pulse import Pulse
+from conversations.models.seen import Mention, Seen
 
-__all__ = ["Attachment", "Chunk", "Conversation", "Generation", "Membership", "Message", "Pulse", "Role"]
+__all__ = [
+    "Attachment",
+    "Chunk",
+    "Conversation",
+    "Generation",
+    "Membership",
+    "Mention",
+    "Message",
+    "Pulse",
+    "Role",
+    "Seen",
+]

@@ -14,7 +14,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 from conversations import joining
 from conversations.errors import InByGroupError, LastOwnerError, TooManyPeopleError
 from conversations.inviting import InvitationForm, RoleForm, candidates
-from conversations.models import Conversation, Membership, Role
+from conversations.models import Conversation, Membership, Role, Seen
 from conversations.views.replying import MemberRequest, conversation_of, done, member_only
 
 if TYPE_CHECKING:
@@ -62,6 +62,17 @@ def person(request: MemberRequest, conversation_id: UUID, membership_id: UUID) -
 def _after(request: MemberRequest, conversation: Conversation) -> HttpResponse:
     """An owner may have taken their own role away."""
     return done(request, reverse("people", args=[conversation.pk]) if conversation.role_of(request.user) else "index")
+
+
+@require_POST
+@member_only
+def seen(request: MemberRequest, conversation_id: UUID) -> HttpResponse:
+    """How far this member has seen it, says a page that is looked at. A page without script has a button."""
+    conversation = conversation_of(request, conversation_id)
+    seq = request.POST.get("seq", "")
+    if seq.isascii() and seq.isdigit() and len(seq) < 18:
+        Seen.objects.mark(conversation.pk, request.user.pk, min(int(seq), conversation.seq))
+    return HttpResponse(status=204) if "quietly" in request.POST else done(request, conversation)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

@@ -99,6 +99,29 @@ const byId = (id) => document.getElementById(id);
     if (isOpen() && performance.now() - heardAt > SILENCE) socket.close();
   }, 5_000);
 
+  // How far one has seen what others say, for the marks in the list: said of a page that is looked at, once a second
+
+  let seen = 0;
+  let seeing = 0;
+
+  function see() {
+    const cursor = byId("cursor");
+    const isNew = cursor && "shared" in cursor.dataset && Number(cursor.value) > seen;
+    if (isNew && !document.hidden && link()?.dataset.seen) seeing ||= setTimeout(tellSeen, 1_000);
+  }
+
+  async function tellSeen() {
+    seeing = 0;
+    const seq = byId("cursor").value;
+    const token = cookie("csrf") ?? cookie("__Host-csrf");
+    const body = new URLSearchParams({ seq, quietly: 1, csrfmiddlewaretoken: token });
+    seen = Number(seq); // also if it fails: the next news is told again
+    await fetch(link().dataset.seen, { method: "POST", body, redirect: "error" }).catch(() => {});
+  }
+
+  for (const name of ["htmx:after:swap", "visibilitychange"]) document.addEventListener(name, see);
+  setTimeout(see);
+
   // Deleted, or ours no more. What had been typed goes along; see page.js.
   let isLeaving = false; // by a deed of one's own
 

@@ -38,6 +38,7 @@ see an image                        o o o o o . . .
 see what it cost                    o o o o o . . .
 see who is there                    o o o o o . . .
 open the socket                     o o o o o . . .
+say how far one has seen it         o o o o o . . .
 ask                                 o o o o - . . .
 ask again                           o o o o - . . .
 let an answer go on                 o o o o - . . .
@@ -93,6 +94,7 @@ class Cast:
             "see an image": _get(f"{at}i/{image}/"),
             "see what it cost": _get(f"{at}cost/"),
             "see who is there": _get(f"{at}people/"),
+            "say how far one has seen it": _post(f"{at}seen/", seq="1"),
             "ask": _ask(f"{at}ask/"),
             "ask again": _post(f"{answer}again/"),
             "let an answer go on": _post(f"{answer}continue/"),

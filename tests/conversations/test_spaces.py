@@ -47,7 +47,7 @@ def in_space(page: Page, group: Group) -> list[str]:
     heading = page.element(f"space-{group.pk}")
     assert heading.parent
     lines = [it for it in heading.parent.children if isinstance(it, Element) and "data-asked" in it.attributes]
-    return [line.text.strip() for line in lines]
+    return [line.text.strip().removeprefix("New: ") for line in lines]
 
 
 def shown(browser: Client, **query: str) -> Page:

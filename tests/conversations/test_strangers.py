@@ -48,6 +48,7 @@ MATRIX = {
     "stop": Row(gets=False, posts=True),
     "rename": Row(gets=True, posts=True, data={"title": "Mine now"}),
     "delete": Row(gets=True, posts=True),
+    "seen": Row(gets=False, posts=True, data={"seq": "1"}),
     "people": Row(gets=True, posts=True, data={"who": "m-nobody", "role": "1"}),
     "person": Row(gets=False, posts=True, data={"remove": "yes"}),
     "leave": Row(gets=True, posts=True),

@@ -104,24 +104,25 @@ def test_who_may_only_read_by_now_has_no_form_and_is_shown_what_they_had_typed(
     his = window.tab(f"/c/{membership.conversation_id}/")
     his.locator("#question").fill("Typed with care")
     joining.change_role(membership, Role.READER)
-    expect(his.locator("#reading")).to_contain_text("You may read here.", timeout=2_000)
+    expect(his.locator("#reading")).to_contain_text("You may read here.")
     expect(his.locator("#unsent")).to_have_value("Typed with care")
     expect(his.locator("#composer")).to_have_count(0)
     expect(his.get_by_role("button", name="Try again")).to_have_count(0)
     joining.change_role(membership, Role.WRITER)
-    expect(his.locator("#question")).to_have_value("Typed with care", timeout=2_000)
+    expect(his.locator("#question")).to_have_value("Typed with care")
 
 
 def test_who_is_removed_is_told_so_and_what_they_had_typed_waits_for_them(
     shared: tuple[Page, Window, Membership],
 ) -> None:
     hers, window, membership = shared
+    window.expected.append("status of 404")  # how far he has seen it, his page may say when it is his no more
     his = window.tab(f"/c/{membership.conversation_id}/")
     his.locator("#question").fill("Typed with care")
     open_people(hers)
     hers.get_by_role("button", name="Remove Bob").click()
     expect(hers.locator(".people li")).to_have_count(1)
-    expect(his.locator(".notice")).to_contain_text("That conversation is gone", timeout=2_000)
+    expect(his.locator(".notice")).to_contain_text("That conversation is gone")
     expect(his.locator("#question")).to_have_value("Typed with care")
     expect(listed(his)).to_have_count(0)
 
@@ -187,3 +188,22 @@ def test_what_is_begun_in_a_groups_space_stands_under_its_name_for_all_of_it(
         look(his, f"{looks}-together-6-space", "#sidebar")
     else:
         look(his, f"{looks}-together-6-space")
+
+
+def test_what_is_new_and_where_one_is_named_stands_in_the_list_until_one_has_looked(
+    shared: tuple[Page, Window, Membership],
+) -> None:
+    hers, window, _ = shared
+    his = window.tab()
+    expect(his.locator("#conversations a.unread")).to_have_count(1)
+    ask(hers, "@Bob, noodles?")
+    expect(hers.locator("article.message")).to_have_count(4)
+    wait_for_end(hers)
+    his.reload()
+    expect(his.locator("#conversations .named")).to_have_count(1)
+    look(his, "together-7-unread")
+    with his.expect_response("**/seen/"):
+        listed(his).click()
+    other = window.tab()
+    expect(listed(other)).to_have_count(1)
+    expect(other.locator("#conversations a.unread, #conversations .named")).to_have_count(0)
