@@ -17,7 +17,8 @@ from catalog.models import Route
 from conversations import asking
 from conversations.feed.reader import Position
 from conversations.feed.turn import Asked, Room, take_turn
-from conversations.models import Chunk, Conversation
+from conversations.models import Chunk, Conversation, Share
+from conversations.shared import LinkFace
 from conversations.showing import MEMBERS
 from tests.conversations.replaying import Writer
 
@@ -79,6 +80,41 @@ def _grown(shape: str, length: int) -> Grown:
     writer.end()
     grown.end_cpu, grown.end_size = reader.turn()
     return grown
+
+
+def rendered(length: int, readers: list[int]) -> list[Record]:
+    """What turns cost for one member's page, beside so many readers of a live link."""
+    call_command("migrate", verbosity=0)
+    call_command("catalog")
+    _followed(1_000, 1)
+    alone = median(_followed(length, 0) for _ in range(3))
+    return [
+        {"readers by link": count, "turns, CPU ms": cpu * 1e3, "over one member's": cpu / alone}
+        for count in readers
+        for cpu in [median(_followed(length, count) for _ in range(3))]
+    ]
+
+
+def _followed(length: int, by_link: int) -> float:
+    """CPU seconds of all turns of an answer of so many tokens."""
+    member, _ = User.objects.get_or_create(email="member@example.org")
+    conversation = asking.start(member, "prose", uuid4(), Route.objects.get(name="quick")).conversation
+    [writer] = Writer.claim([])
+    pieces = batched(words("prose", 0, length), A_TURN, strict=False)
+    writer.pieces = [(Chunk.Kind.TEXT, "".join(batch)) for batch in pieces]
+    link = LinkFace.of(Share(conversation=conversation, maker=member))
+    asked = {(conversation.pk, MEMBERS): Asked(Room(), [Position(0)], True)}
+    if by_link:
+        asked[conversation.pk, link] = Asked(Room(link), [Position(0)] * by_link, True)
+    spent = 0.0
+    while True:
+        begin = time.process_time()
+        take_turn(asked, seconds=60)
+        spent += time.process_time() - begin
+        asked = {key: Asked(it.room, [told.position for told in it.told], True) for key, it in asked.items()}
+        if not writer.write():
+            writer.end()
+            return spent
 
 
 class Reader:

@@ -29,6 +29,11 @@ def measure() -> list[Record]:
 
 
 def once(tokens: int, shapes: Sequence[str] = SHAPES) -> list[Record]:
+    return in_process("grow", tokens, shapes)
+
+
+def in_process(name: str, *arguments: object) -> list[Record]:
+    """A function of bench.growing, over a database of its own."""
     home = Path(tempfile.mkdtemp(prefix="chat-bench-"))
     home.chmod(0o711)  # as root, PostgreSQL runs as another user, who must reach the folders below
     try:
@@ -39,7 +44,7 @@ def once(tokens: int, shapes: Sequence[str] = SHAPES) -> list[Record]:
                 "DJANGO_SETTINGS_MODULE": "chatsite.settings",
                 "VAR_DIR": str(home),
             }
-            records: list[Record] = inside.call("bench.growing", "grow", tokens, shapes, environment=os.environ | own)
+            records: list[Record] = inside.call("bench.growing", name, *arguments, environment=os.environ | own)
             return records
     finally:
         shutil.rmtree(home, ignore_errors=True)

@@ -13,6 +13,7 @@ from array import array
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
+from datetime import date, timedelta
 from typing import Self
 from urllib.parse import urlencode, urlsplit
 from uuid import uuid4
@@ -143,6 +144,7 @@ class Member:
         self._token = "a" * 32
         self._cookie = f"session={session}; csrf={self._token}"
         self.conversation = ""  # its path: /c/…/
+        self.socket = ""  # and of its socket
 
     async def ask(self, text: str) -> Seen:
         """Start a conversation. Raises RefusedError."""
@@ -153,7 +155,19 @@ class Member:
         if not pushed:
             raise RefusedError(head.partition("\r\n")[0])
         self.conversation = pushed[1]
+        self.socket = f"/ws{self.conversation}"
         return seen
+
+    async def shared(self) -> Member:
+        """Somebody who has a live link to the conversation, and no account."""
+        tomorrow = (date.today() + timedelta(days=1)).isoformat()
+        terms = {"kind": "live", "audience": "anyone", "expires_on": tomorrow}
+        _, body = await self.post(f"{self.conversation}share/", key=str(uuid4()), **terms)
+        found = re.search(r"/s/[\w-]{43}/", body)
+        assert found, body[:2_000]
+        stranger = Member(self._base, "")
+        stranger.socket = f"{found[0]}live/"
+        return stranger
 
     async def follow(self, seen: Seen, tokens: int) -> Socket:
         """A tab: a socket until the answer has ended, and another one whenever it is cut, as the page does.
@@ -162,7 +176,7 @@ class Member:
         """
         while True:
             with suppress(OSError):
-                socket = await Socket.open(self._base, f"/ws{self.conversation}", self._cookie, seen, tokens)
+                socket = await Socket.open(self._base, self.socket, self._cookie, seen, tokens)
                 try:
                     await socket.ended.wait()
                 except asyncio.CancelledError:

@@ -21,6 +21,7 @@ PAGE = ROOT / "docs/benchmarks.md"
 MEASUREMENTS = {
     "streams": "Many answers at once",
     "crowds": "Growth with streams and with readers",
+    "links": "A live link with many readers",
     "lengths": "Growth with an answer's length",
     "torrents": "One answer at 500 tokens a second",
     "page": "In the browser",

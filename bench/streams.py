@@ -38,6 +38,7 @@ class Load:
     rate: float = 30
     tokens: int = 300
     readers: int = 1  # sockets on each conversation
+    by_link: int = 0  # and of people who have a live link to it
     shape: str = "prose"
 
     @property
@@ -144,7 +145,11 @@ async def _ask(member: Member, wait: float, load: Load) -> tuple[Seen, list[Sock
     except RefusedError as refusal:
         return Seen(state=f"refused ({refusal})"), []
     everybody = [seen, *(Seen() for _ in range(load.readers - 1))]
-    return seen, await asyncio.gather(*(member.follow(each, load.tokens) for each in everybody))
+    following = [member.follow(each, load.tokens) for each in everybody]
+    if load.by_link:
+        stranger = await member.shared()
+        following += [stranger.follow(Seen(), load.tokens) for _ in range(load.by_link)]
+    return seen, await asyncio.gather(*following)
 
 
 async def _until_at_rest(it: House) -> None:

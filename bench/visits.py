@@ -32,7 +32,8 @@ from conversations.feed.admission import Admission, withdrawn
 from conversations.feed.reader import Position
 from conversations.feed.turn import Asked, Room, take_turn
 from conversations.listing import Spot
-from conversations.models import Attachment, Chunk, Conversation, Generation, Message, path
+from conversations.models import Attachment, Chunk, Conversation, Generation, Message, Share, path
+from conversations.shared import LinkFace
 from conversations.showing import MEMBERS
 from usage.models import Call
 
@@ -93,9 +94,29 @@ class Members:
         yield Visit("form to leave", page("leave"))
         yield Visit("form to delete", page("delete"))
         yield Visit("form to edit", page("edit", self._question(self.long).pk))
+        yield from self._links()
         for name in ("login", "change_password", "set_password"):
             yield Visit(f"account: {name}", partial(get, self.client, reverse(f"account_{name}")))
         yield from self._deeds()
+
+    def _links(self) -> Iterator[Visit]:
+        """Of the long conversation, which is opened by somebody who is not signed in, too."""
+        tomorrow = (timezone.localdate() + timedelta(days=1)).isoformat()
+        terms = {"kind": "live", "audience": "anyone", "shows_images": "on", "may_fork": "on", "expires_on": tomorrow}
+        key = uuid4()
+        yield Visit("my links", partial(get, self.client, reverse("shares")))
+        yield Visit("form to share", self._page(self.long, "share"))
+        yield Visit("share", self._deed(self.long, "share", key=key, **terms))
+        share = Share(pk=key)
+        stranger = Client(SERVER_NAME="127.0.0.1")
+        yield Visit("link", partial(get, self.client, reverse("link", args=[key])))
+        yield Visit("shared page", partial(get, stranger, share.get_absolute_url()))
+        image = LinkFace.of(share).disguised(Attachment.objects.filter(conversation=self.long)[0].pk)
+        yield Visit("image of a link", partial(get, stranger, reverse("shared_image", args=[share.token, image])))
+        yield Visit("continue a link", partial(post, self.client, reverse("fork", args=[share.token]), key=uuid4()))
+        yield Visit("change a link", partial(post, self.client, reverse("link", args=[key]), key=key, **terms))
+        yield Visit("another address", partial(post, self.client, reverse("renew_link", args=[key])))
+        yield Visit("close a link", partial(post, self.client, reverse("close_link", args=[key])))
 
     def _page(self, conversation: Conversation, name: str, *more: Any, **query: Any) -> Callable[[], object]:
         return partial(get, self.client, reverse(name, args=[conversation.pk, *more]), **query)

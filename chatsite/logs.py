@@ -20,6 +20,9 @@ from conversations.tracing import ids
 UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
+LINK = re.compile(r"(/s/[\w-]{4})[\w-]{16,}")  # the address of a share, but for its first letters
+
+
 class Stderr(logging.StreamHandler[Any]):
     """The standard error. That nobody can write there, a full disk or a closed pipe, ends nothing that we do."""
 
@@ -47,6 +50,17 @@ class Brief(logging.Filter):
             reason = str(error).partition("\n")[0]
             record.msg, record.args = "%s (%s: %s)", (record.getMessage(), type(error).__name__, reason)
             record.exc_info = None
+        return True
+
+
+class Discreet(logging.Filter):
+    """Names no link whole: whoever reads the log could open it."""
+
+    @override
+    def filter(self, record: logging.LogRecord) -> bool:
+        said = record.getMessage()
+        if LINK.search(said):
+            record.msg, record.args = "%s", (LINK.sub(r"\1…", said),)
         return True
 
 

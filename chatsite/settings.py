@@ -246,14 +246,18 @@ METRICS_PORT = env.port("METRICS_PORT", 9100) if os.environ.get("METRICS_PORT") 
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "filters": {"traced": {"()": "chatsite.logs.Traced"}, "brief": {"()": "chatsite.logs.Brief"}},
+    "filters": {
+        "traced": {"()": "chatsite.logs.Traced"},
+        "brief": {"()": "chatsite.logs.Brief"},
+        "discreet": {"()": "chatsite.logs.Discreet"},
+    },
     "formatters": {"line": {"()": "chatsite.logs.Line"}, "json": {"()": "chatsite.logs.Json"}},
     "handlers": {
         "nowhere": {"class": "logging.NullHandler"},
         "stderr": {
             "class": "chatsite.logs.Stderr",
             "formatter": env.choice("LOG_FORMAT", "line", "json"),
-            "filters": ["traced", "brief"],
+            "filters": ["traced", "brief", "discreet"],
         },
     },
     "root": {"handlers": ["stderr"], "level": "INFO"},

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.contrib import admin
+from django.contrib import admin, messages
+from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext
 
 from accounts.long_lists import Before, LongListAdmin, Seen
-from conversations.models import Generation
+from conversations import sharing
+from conversations.models import Generation, Share, SharingRules
 
 
 @admin.register(Generation)
@@ -27,3 +31,63 @@ class GenerationAdmin(LongListAdmin[Generation]):
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
+
+
+@admin.register(Share)
+class ShareAdmin(LongListAdmin[Share]):
+    """Every link there is: who made it, for whom, until when. Not what it shows, nor its address: it is closed here
+    without being read."""
+
+    found_by = ("pk", "conversation_id")
+    member_column = "maker_id"
+    list_display = ("created_at", "maker", "kind", "audience", "may_fork", "expires_at", "closed_at")
+    list_filter = (Before, "kind", "audience", ("closed_at", admin.EmptyFieldListFilter))
+    list_select_related = ("maker",)
+    fields = readonly_fields = (
+        "created_at",
+        "maker",
+        "kind",
+        "audience",
+        "members",
+        "groups",
+        "shows_thinking",
+        "shows_names",
+        "shows_images",
+        "may_fork",
+        "most_visits",
+        "expires_at",
+        "closed_at",
+    )
+    actions = ("close",)
+    view_on_site = False
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_close_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("conversations.change_share")
+
+    @admin.action(description=_("Close the selected links"), permissions=["close"])
+    def close(self, request: HttpRequest, queryset: QuerySet[Share]) -> None:
+        chosen = list(queryset)
+        closed = sharing.close(chosen)
+        for share in chosen:
+            self.log_change(request, share, str(_("Closed.")))
+        said = ngettext("%(count)d link is closed.", "%(count)d links are closed.", closed)
+        self.message_user(request, said % {"count": closed}, messages.SUCCESS)
+
+
+@admin.register(SharingRules)
+class SharingRulesAdmin(admin.ModelAdmin[SharingRules]):
+    """One row, and no second."""
+
+    list_display = ("__str__", "anonymous_allowed", "default_days", "most_days", "most_links")
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return super().has_add_permission(request) and not SharingRules.objects.exists()

@@ -7,7 +7,7 @@ from datetime import timedelta
 from django.db import connection
 from django.db.models.functions import Now
 
-from conversations.models import Conversation, Generation, Pulse
+from conversations.models import Conversation, Generation, Guess, Pulse
 from usage import holding
 from usage.models import Hold
 
@@ -25,6 +25,7 @@ def sweep() -> None:
     gone = Conversation.objects.filter(deleted_at__lt=Now() - KEEP).exclude(pk__in=live)[:20]
     Conversation.objects.filter(pk__in=list(gone.values_list("pk", flat=True))).delete()
     Pulse.objects.filter(seen_at__lt=Now() - KEEP_PULSES).delete()
+    Guess.objects.filter(until__lt=Now()).delete()
 
 
 def free_holds() -> int:

@@ -19,7 +19,8 @@ from conversations.feed.feed import CHANGED, GONE, MOST_SOCKETS, SIGNED_OUT, TOO
 from conversations.feed.flooding import Bucket, Buckets
 from conversations.feed.reader import NOWHERE, Position
 
-NOT_UNDERSTOOD = 4400  # like SIGNED_OUT and GONE: the page does not knock again after it
+# Like SIGNED_OUT and GONE: the page does not knock again after it.
+NOT_UNDERSTOOD, NOT_FOR_YOU = 4400, 4403
 LARGEST = 2**62  # a number of the slow log; beyond it a page is making things up
 
 MESSAGES = {"rate": 100, "burst": 1_000}  # of one socket: a page says one thing for each frame, 60 a second at most
@@ -30,7 +31,7 @@ opens = Buckets(**OPENS)  # one per process, too
 cross = Crossing(4, "admission")  # many come at once after a restart; the pages need the database as well
 
 
-class ConversationConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # Channels ships no types
+class FollowingConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # Channels ships no types
     """Frames for one open page. Its first message says where the page stands, each later one that a frame is in."""
 
     reader: Reader | None = None  # None until we know who it is, and again when it is refused
@@ -55,24 +56,15 @@ class ConversationConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # Cha
     async def connect(self) -> None:
         # Accepted before it is refused: a refused handshake looks like a lost network, and the page would try for ever.
         await self.accept()
-        cookies = "; ".join(value.decode("latin-1") for name, value in self.scope["headers"] if name == b"cookie")
-        found = await cross(admission.caller, cookies, self._conversation_id)
-        if found.admission is None:
-            await self.close(SIGNED_OUT)
-        elif not opens.take(found.admission.member_id):
-            await self.close(TOO_MANY)
-        elif found.role is None:
-            await self.close(GONE)
-        else:
-            await feed.make_room_for(found.admission.member_id)
-            self.reader = Reader(
-                self._conversation_id, found.admission, NOWHERE, self._send_frame, self._dismiss, role=found.role
-            )
-            feed.join(self.reader)
+        await self.admit()
+
+    async def admit(self) -> None:
+        """Join the feed, or close."""
+        raise NotImplementedError
 
     @property
-    def _conversation_id(self) -> UUID:
-        return UUID(str(self.scope["url_route"]["kwargs"]["conversation_id"]))
+    def _cookies(self) -> str:
+        return "; ".join(value.decode("latin-1") for name, value in self.scope["headers"] if name == b"cookie")
 
     async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
         if self.reader is None:
@@ -99,6 +91,42 @@ class ConversationConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # Cha
     async def _dismiss(self, code: int) -> None:
         self.reader = None
         await self.close(code)
+
+
+class ConversationConsumer(FollowingConsumer):
+    """For a member whose conversation it is."""
+
+    async def admit(self) -> None:
+        conversation_id: UUID = self.scope["url_route"]["kwargs"]["conversation_id"]
+        found = await cross(admission.caller, self._cookies, conversation_id)
+        if found.admission is None:
+            await self.close(SIGNED_OUT)
+        elif not opens.take(found.admission.member_id):
+            await self.close(TOO_MANY)
+        elif found.role is None:
+            await self.close(GONE)
+        else:
+            await feed.make_room_for(found.admission.member_id)
+            self.reader = Reader(
+                conversation_id, found.admission, NOWHERE, self._send_frame, self._dismiss, role=found.role
+            )
+            feed.join(self.reader)
+
+
+class LinkConsumer(FollowingConsumer):
+    """For whoever may look at a link that goes on."""
+
+    async def admit(self) -> None:
+        found = await cross(admission.follower, self._cookies, self.scope["url_route"]["kwargs"]["link_token"])
+        if found is None:
+            await self.close(NOT_FOR_YOU)
+        elif feed.is_full(found.passage.share_id):
+            await self.close(TOO_MANY)
+        else:
+            self.reader = Reader(
+                found.conversation_id, found.passage, NOWHERE, self._send_frame, self._dismiss, found.face
+            )
+            feed.join(self.reader)
 
 
 def _first_words(text: str | None) -> dict[str, Any] | None:

@@ -8,7 +8,13 @@ DeedError
 ├── NotInGroupError       the space is of a group that they are not in
 ├── NotAnswerableError    there is nothing to answer again here
 ├── StillWrittenError     what would be deleted is still being written
-└── TooManyPeopleError    nobody more can be invited
+├── TooManyPeopleError    nobody more can be invited
+└── SharingError          no link is made, or opened
+    ├── NothingToShareError   there is no message yet
+    ├── NothingToContinueError  there is no answer to go on from
+    ├── UnfinishedError       a snapshot would end with an answer that is being written
+    ├── TooManyLinksError     a member has as many open as administrators allow
+    └── TooManyGuessesError   wrong passwords, too many in a short time
 """
 
 from django.utils.translation import gettext_lazy as _
@@ -48,3 +54,27 @@ class StillWrittenError(DeedError):
 
 class TooManyPeopleError(DeedError):
     sentence = _("No more people and groups can be invited into this conversation.")
+
+
+class SharingError(DeedError):
+    pass
+
+
+class NothingToShareError(SharingError):
+    sentence = _("There is nothing to share here yet.")
+
+
+class NothingToContinueError(SharingError):
+    sentence = _("There is no answer yet from which you could go on.")
+
+
+class UnfinishedError(SharingError):
+    sentence = _("That answer is still being written. Wait for its end, or share the conversation as it goes on.")
+
+
+class TooManyLinksError(SharingError):
+    sentence = _("You have as many links open as you may. Close some that nobody needs any more.")
+
+
+class TooManyGuessesError(SharingError):
+    sentence = _("That was tried too often in a short time. Wait a few minutes, then try again.")

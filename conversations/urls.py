@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from conversations.views import acting, asking, attachments, people, preferences, reading
+from conversations.views import acting, asking, attachments, people, preferences, reading, shared, shares
 
 urlpatterns = [
     path("", reading.index, name="index"),
@@ -32,4 +32,12 @@ urlpatterns = [
     path("c/<uuid:conversation_id>/m/<uuid:message_id>/show/", acting.show, name="show"),
     path("c/<uuid:conversation_id>/m/<uuid:message_id>/source/", acting.source, name="source"),
     path("c/<uuid:conversation_id>/m/<uuid:message_id>/delete/", acting.delete_message, name="delete_message"),
+    path("c/<uuid:conversation_id>/share/", shares.share, name="share"),
+    path("shares/", shares.shares, name="shares"),
+    path("shares/<uuid:share_id>/", shares.link, name="link"),
+    path("shares/<uuid:share_id>/close/", shares.close, name="close_link"),
+    path("shares/<uuid:share_id>/renew/", shares.renew, name="renew_link"),
+    path("s/<link_token>/", shared.page, name="shared"),
+    path("s/<link_token>/i/<hidden>/", shared.image, name="shared_image"),
+    path("s/<link_token>/continue/", shared.fork, name="fork"),
 ]

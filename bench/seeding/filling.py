@@ -28,7 +28,7 @@ from bench.seeding.inserting import insert
 from bench.seeding.texts import texts
 from catalog import defaults
 from catalog.models import Provider, Rate, Route, Rule
-from conversations.models import Attachment, Conversation, Generation, Membership, Mention, Message, Seen
+from conversations.models import Attachment, Conversation, Generation, Membership, Mention, Message, Seen, SharingRules
 from usage import raising
 from usage.models import AtOnce, Balance, Call, Charge, Hold, Limit, Raise, Reading, Reply
 from usage.windows import period
@@ -80,6 +80,7 @@ def fill(size: Size, say: Say = print) -> None:
         for group in GROUPS:
             group(first, last)
         say(f"{last:,} of {size.conversations:,} conversations")
+    links()
     _finish()
 
 
@@ -116,6 +117,31 @@ def _leave_triggers(role: str) -> None:
 def _finish() -> None:
     for statement in ("RESET session_replication_role", "DISCARD TEMP", "VACUUM ANALYZE"):
         _execute(statement)
+
+
+def links() -> None:
+    """One to every conversation, live or a snapshot of its end, opened in two hours; most are past their end."""
+    SharingRules.objects.create()
+    _execute("""
+        INSERT INTO conversations_share
+               (id, conversation_id, maker_id, version, edition, kind, leaf_id, ending, shows_thinking, shows_names,
+                shows_images, title, note, audience, password, may_fork, expires_at, created_at)
+        SELECT pg_temp.row_id('link', n), c.id, c.owner_id, 1, 1,
+               CASE WHEN n % 2 = 0 THEN 'live' ELSE 'snapshot' END, CASE WHEN n % 2 = 1 THEN c.leaf_id END,
+               CASE WHEN n % 2 = 1 THEN '{"text": 1000000, "reasoning": 0, "state": "done", "finish_reason": "stop"}'
+                    ELSE '{}' END::jsonb,
+               false, true, true, '', '', (ARRAY['anyone', 'members', 'named'])[n % 3 + 1], '', true,
+               c.asked_at + interval '60 days', c.asked_at
+          FROM (SELECT *, row_number() OVER (ORDER BY id) AS n FROM conversations_conversation
+                 WHERE leaf_id IS NOT NULL) AS c;
+        INSERT INTO conversations_share_members (share_id, user_id)
+        SELECT id, maker_id FROM conversations_share;
+        INSERT INTO conversations_share_groups (share_id, group_id)
+        SELECT id, (SELECT min(id) FROM auth_group) FROM conversations_share;
+        INSERT INTO conversations_visit (share_id, member_id, hour, count, last_at)
+        SELECT id, NULLIF(maker_id, CASE WHEN hours = 1 THEN maker_id END), date_trunc('hour', created_at) +
+               hours * interval '1 hour', 3, created_at + hours * interval '1 hour'
+          FROM conversations_share, generate_series(1, 2) AS hours""")
 
 
 # People -------------------------------------------------------------------------------------------------------------

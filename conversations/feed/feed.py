@@ -19,12 +19,12 @@ from django.db import Error as DatabaseError
 
 from conversations import bus
 from conversations.crossing import Crossing
-from conversations.feed.admission import withdrawn
+from conversations.feed.admission import Admission, Passage, withdrawn
 from conversations.feed.reader import Key, Position, Reader
 from conversations.feed.turn import Asked, Room, Told, take_turn
 from conversations.models import Membership
 from conversations.pace import Pace
-from conversations.showing import MEMBERS, find_places
+from conversations.showing import find_places
 
 logger = logging.getLogger(__name__)
 
@@ -34,6 +34,7 @@ HEARTBEAT_SECONDS = 15.0
 HEARTBEAT = "{}"  # JSON without content: htmx swaps nothing, the page notes that we are there
 
 MOST_SOCKETS = 50  # of one member in one process: more tabs than anybody looks at
+MOST_FOLLOWERS = 500  # of one link in one process
 
 # Close codes: after TOO_SLOW the page comes back, after TOO_MANY it looks for news every two seconds instead, and after
 # CHANGED it is loaded anew: its member may do more or less here than when it was made.
@@ -60,6 +61,11 @@ class Feed:
         theirs = [reader for reader in self._all_readers() if reader.admission.member_id == member_id]
         if len(theirs) >= MOST_SOCKETS:
             await self._dismiss(min(theirs, key=lambda reader: reader.opened_at), TOO_MANY)
+
+    def is_full(self, share_id: UUID) -> bool:
+        """Whether a link is followed by as many as we can serve. They are nobody's oldest: who comes later waits."""
+        passages = (reader.admission for reader in self._all_readers())
+        return sum(isinstance(it, Passage) and it.share_id == share_id for it in passages) >= MOST_FOLLOWERS
 
     def join(self, reader: Reader) -> None:
         """Follow a conversation. First join, then read the log: the other order has a hole in it.
@@ -160,7 +166,7 @@ class Feed:
         gone = await self._cross(withdrawn, {reader.admission for reader in self._all_readers()})
         for reader in self._all_readers():
             if reader.admission in gone:
-                await self._dismiss(reader, SIGNED_OUT)
+                await self._dismiss(reader, GONE if isinstance(reader.admission, Passage) else SIGNED_OUT)
         growing = [answer for room in self._rooms.values() for answer in room.growing.values()]
         if any(answer.has_waited for answer in growing):
             await self._cross(find_places, growing)
@@ -168,8 +174,8 @@ class Feed:
 
     async def _look_at_rights(self, readers: Iterable[Reader]) -> None:
         """Before anything more is given: close the sockets of those who may not read any more, or do more or less."""
-        members = [reader for reader in readers if reader.face == MEMBERS]
-        pairs = {reader: (reader.conversation_id, reader.admission.member_id) for reader in members}
+        members = {reader: right for reader in readers if isinstance(right := reader.admission, Admission)}
+        pairs = {reader: (reader.conversation_id, right.member_id) for reader, right in members.items()}
         roles = await self._cross(Membership.objects.roles, set(pairs.values()))
         for reader, pair in pairs.items():
             if reader in self._readers.get(reader.room, ()) and roles.get(pair) != reader.role:

@@ -10,7 +10,7 @@ from uuid import UUID
 
 from django.conf import settings
 
-from conversations.feed.admission import Admission
+from conversations.feed.admission import Admission, Passage
 from conversations.models import Role
 from conversations.showing import MEMBERS, Face, Standing
 
@@ -40,7 +40,7 @@ NOWHERE = Position(-1)  # of a socket that has not said yet where its page stand
 @dataclass(eq=False)
 class Reader:
     conversation_id: UUID
-    admission: Admission
+    admission: Admission | Passage
     position: Position
     send: Callable[[str], Awaitable[None]]
     close: Callable[[int], Awaitable[None]]

@@ -8,16 +8,21 @@ from conversations.models.membership import Membership, Role
 from conversations.models.message import Message
 from conversations.models.pulse import Pulse
 from conversations.models.seen import Mention, Seen
+from conversations.models.share import Guess, Share, SharingRules, Visit
 
 __all__ = [
     "Attachment",
     "Chunk",
     "Conversation",
     "Generation",
+    "Guess",
     "Membership",
     "Mention",
     "Message",
     "Pulse",
     "Role",
     "Seen",
+    "Share",
+    "SharingRules",
+    "Visit",
 ]

@@ -27,9 +27,13 @@ def image(request: HttpRequest, conversation_id: UUID, attachment_id: UUID) -> H
 @member_only
 def _image(request: MemberRequest, conversation_id: UUID, attachment_id: UUID) -> HttpResponse:
     visible = Conversation.objects.visible_to(request.user).filter(pk=conversation_id)
-    found = get_object_or_404(Attachment, pk=attachment_id, conversation__in=visible)
-    response = HttpResponse(found.data, content_type=found.media_type)
-    named = content_disposition_header(as_attachment=False, filename=found.file_name)
+    return sealed(get_object_or_404(Attachment, pk=attachment_id, conversation__in=visible))
+
+
+def sealed(image: Attachment) -> HttpResponse:
+    """Its bytes, as what they are, and unable to do anything."""
+    response = HttpResponse(image.data, content_type=image.media_type)
+    named = content_disposition_header(as_attachment=False, filename=image.file_name)
     response["Content-Disposition"] = named or "inline"
     response["Content-Security-Policy"] = "default-src 'none'; sandbox"
     return response

@@ -1,15 +1,8 @@
 // What travels: the socket and its words, the poll without one, questions on their way, and their images.
 // Without script everything works by plain forms. page.js has what is read and typed.
-
-// What they say goes through `translate`: the page carries the words of its language, by the English ones.
-const words = JSON.parse(document.getElementById("words").textContent);
-const translate = (english, values = {}) => (words[english] ?? english).replace(/{(\w+)}/g, (_, name) => values[name]);
-const byId = (id) => document.getElementById(id);
-
 (() => {
   "use strict";
 
-  const SILENCE = 40_000; // ms without any frame, heartbeats included: the connection is dead, whatever it says
   const POLL = 2_000; // ms between looks at the news while there is no socket
   const PATIENCE = 1_000; // ms before a lost connection is worth words: a tab that comes back needs a moment
   const OURS = [401, 409, 422]; // refusals that our server puts into words, as partials
@@ -17,26 +10,7 @@ const byId = (id) => document.getElementById(id);
   const chat = () => byId("chat");
   const link = () => byId("link"); // where the page hears of its conversation, and asks
 
-  // Ways to put elements in. Each message stands below one that it names: a page that does not show that drops it.
-  const ways = {
-    upsert: (messages, elements) => {
-      for (const element of elements) {
-        const shown = byId(element.id);
-        const above = byId(element.dataset.below);
-        if (shown) shown.replaceWith(element);
-        else if (above) above.after(element);
-        else if (!element.dataset.below) messages.prepend(element);
-      }
-    },
-    // Where the path ends now; what is above stays.
-    end: (messages, elements) => {
-      const first = elements.find((it) => it.matches(".message"));
-      const above = byId(first?.dataset.below);
-      const shown = [...messages.children];
-      const sending = shown.filter((it) => it.matches(".sending") && !elements.some(({ id }) => id === it.id));
-      for (const it of shown.slice(shown.indexOf(above) + 1)) it.remove();
-      messages.append(...(above ? elements.slice(elements.indexOf(first)) : elements), ...sending);
-    },
+  Object.assign(ways, {
     // Asked just now, a conversation comes first.
     listed: (today, [line]) => {
       const shown = byId(line.firstElementChild.id)?.parentElement;
@@ -56,36 +30,11 @@ const byId = (id) => document.getElementById(id);
       link.replaceWith(...elements);
       scrollBy({ top: next.getBoundingClientRect().top - before, behavior: "instant" });
     },
-  };
-
-  htmx.registerExtension("ways", {
-    handle_swap: (style, target, fragment) => {
-      if (!ways[style]) return false;
-      const elements = [...fragment.children];
-      ways[style](target, elements);
-      return elements;
-    },
   });
 
-  // The socket
+  // The socket; see common.js
 
-  let socket = null; // the newest one that opened
-  let heardAt = 0;
-
-  const isOpen = () => socket?.readyState === WebSocket.OPEN;
-
-  document.addEventListener("htmx:ws:after:connection", (event) => {
-    socket = event.detail.connection.socket;
-    heardAt = performance.now();
-    const { role } = chat().dataset;
-    socket.send(JSON.stringify({ seq: Number(byId("cursor")?.value ?? 0), language: document.documentElement.lang, role }));
-    showBackAgain();
-  });
-
-  document.addEventListener("htmx:ws:after:message:incoming", () => {
-    heardAt = performance.now();
-    if (isOpen()) socket.send("1");
-  });
+  document.addEventListener("htmx:ws:after:connection", showBackAgain);
 
   document.addEventListener("htmx:ws:close", ({ detail: { code, reason } }) => {
     if (reason !== "closed") return;
@@ -94,10 +43,6 @@ const byId = (id) => document.getElementById(id);
     else if (code === 4401) showSignedOut();
     else watchConnection();
   });
-
-  setInterval(() => {
-    if (isOpen() && performance.now() - heardAt > SILENCE) socket.close();
-  }, 5_000);
 
   // How far one has seen what others say, for the marks in the list: said of a page that is looked at, once a second
 
@@ -217,7 +162,7 @@ const byId = (id) => document.getElementById(id);
 
   document.addEventListener("htmx:config:request", (event) => {
     const { ctx } = event.detail;
-    const isLook = ctx.request.method === "GET"; // of two looks the later counts, of two deeds the first
+    const isLook = ctx.request.method === "GET" || "look" in ctx.sourceElement.dataset; // of two looks the later counts, of two deeds the first
     if (underWay.has(ctx.sourceElement) && !isLook) return event.preventDefault(); // the second click
     underWay.add(ctx.sourceElement);
     ctx.sourceElement.setAttribute("aria-busy", "true");

@@ -157,7 +157,6 @@
   // What can wait: boxes that keys should scroll, and what is said aloud
 
   const TENDED_EVERY = 1_000; // ms
-  const WIDE = ".md pre, .md .table, .md p:has(> math), .thinking > .md";
   const tended = new WeakSet();
   let tending = 0;
 
@@ -170,10 +169,9 @@
     for (const message of byId("messages")?.children ?? []) {
       if (tended.has(message)) continue;
       if (!isLive(message)) tended.add(message);
-      for (const box of message.querySelectorAll(WIDE)) {
-        if (box.scrollWidth > box.clientWidth || box.scrollHeight > box.clientHeight + 1) box.tabIndex = 0;
-      }
+      reach(message);
     }
+    reach(byId("dialog"));
     sayNew();
   }
 
@@ -252,38 +250,7 @@
   }
 
   async function copy(button, text) {
-    const isCopied = await (write(text).catch(() => false));
-    say(isCopied ? translate("Copied") : translate("Copying is not allowed here"));
-    if (!isCopied) return;
-    const icon = button.querySelector("use");
-    const before = icon?.getAttribute("href") ?? button.textContent;
-    if (icon) icon.setAttribute("href", "#i-check");
-    else button.textContent = translate("Copied");
-    setTimeout(() => (icon ? icon.setAttribute("href", before) : (button.textContent = translate("Copy"))), 1_500);
-  }
-
-  /** Safari lets only the click itself write, so it is given the promise. */
-  async function write(text) {
-    try {
-      const blob = Promise.resolve(text).then((it) => new Blob([it], { type: "text/plain" }));
-      await navigator.clipboard.write([new ClipboardItem({ "text/plain": blob })]);
-      return true;
-    } catch {
-      return writeTheOldWay(await text); // plain http has no clipboard
-    }
-  }
-
-  function writeTheOldWay(text) {
-    const focus = document.activeElement;
-    const area = document.createElement("textarea");
-    area.className = "hidden";
-    area.value = text;
-    document.body.append(area);
-    area.select();
-    const isCopied = document.execCommand("copy");
-    area.remove();
-    focus?.focus();
-    return isCopied;
+    say((await copyBy(button, text)) ? translate("Copied") : translate("Copying is not allowed here"));
   }
 
   // Drafts, in this browser, by member and by the form's address: one waits while an earlier question is edited.
@@ -439,6 +406,8 @@
     const dialog = byId("dialog");
     dialog.ariaLabel = card.querySelector("h1").textContent;
     dialog.replaceChildren(...card.childNodes);
+    htmx.process(dialog);
+    tendLater();
     return true;
   }
 

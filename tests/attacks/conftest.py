@@ -7,6 +7,8 @@ from collections.abc import Iterator
 import pytest
 from pytest_django import Settings
 
+from conversations.feed.flooding import Buckets
+from conversations.views import shared
 from tests.attacks.routes import World, build_world
 from tests.conversations.conftest import (  # noqa: F401  # fixtures work by being here
     alice,
@@ -43,4 +45,5 @@ def server(_served: Web) -> Iterator[Web]:
 def world(db: None, settings: Settings) -> World:
     """Somebody of each kind, and something of each kind to ask for; undone when the test is over."""
     settings.CAN_MAIL = True
+    shared.misses = Buckets(**shared.MISSES)  # nobody was slowed before
     return build_world()

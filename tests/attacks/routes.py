@@ -22,9 +22,11 @@ from accounts.models import User
 from catalog.models import Band, BilledAs, LanguageModel, Price, Provider, Rate, Route, Rule
 from conversations import asking, joining
 from conversations.attachments import prepare
-from conversations.models import Generation, Message, Role
+from conversations.models import Generation, Message, Role, Share, SharingRules
 from conversations.models.generation import MOST_AT_ONCE
+from conversations.shared import LinkFace
 from tests.images import upload
+from tests.shares import live, make
 from usage import raising
 from usage.models import Act, AtOnce, Balance, Call, Hold, Limit, Raise, Reading
 from usage.spending import close_call
@@ -109,6 +111,10 @@ def build_world() -> World:
     assert charge
     membership = joining.invite(question.conversation, member("rita@example.org", name="Rita"), Role.READER)
     assert membership
+    share = make(
+        question.conversation, live(audience=Share.Audience.NAMED, members=[people["disabled"]], may_fork=True)
+    )
+    hidden = LinkFace.of(share).disguised(question.attachments.get().pk)
     link = urlsplit(links.make(member("newcomer@example.org"))).path.split("/")
     parameters = {
         "<uuid:conversation_id>": str(question.conversation_id),
@@ -118,12 +124,15 @@ def build_world() -> World:
         "<uuid:message_id>": str(generation.message_id),
         "<int:pk>": str(provider.pk),
         "<uuid:notice_id>": str(uuid4()),
+        "<uuid:share_id>": str(share.pk),
+        "<link_token>": share.token,
+        "<hidden>": hidden,
         "<uidb64>": link[3],
         "<token>": link[4],
         "^(?P<app_label>catalog|usage|accounts|auth|conversations)/$": "accounts/",
         "(?P<url>.*)$": "nowhere",
     }
-    asked = raising.ask_for_more(alice, "money", "today", "What is a monad?")
+    asked = raising.ask_for_more(alice, "money", "today", "A monoid in")
     limit = Limit.objects.create(amount=1000, member=people["disabled"])
     amounts = {"total": 1, "granted": 0, "topped_up": 1, "is_available": True}
     later = now + timedelta(days=1)
@@ -155,6 +164,8 @@ def build_world() -> World:
         "admin/usage/act": str(Act.objects.earliest("pk").pk),
         "admin/usage/atonce": str(AtOnce.objects.create(most=MOST_AT_ONCE).pk),
         "admin/conversations/generation": str(generation.pk),
+        "admin/conversations/share": str(share.pk),
+        "admin/conversations/sharingrules": str(SharingRules.objects.create().pk),
     }
     return World(people, sessions, question, parameters, objects)
 
@@ -166,12 +177,22 @@ def _session(person: User) -> str:
 
 
 NO_LIMITS = {"limits-TOTAL_FORMS": "0", "limits-INITIAL_FORMS": "0"}
+
+
+def share_form() -> dict[str, str]:
+    tomorrow = timezone.localdate() + timedelta(days=1)
+    return {"key": str(uuid4()), "kind": "live", "audience": "members", "expires_on": tomorrow.isoformat()}
+
+
 # What a form needs to do its deed. The rest is posted empty: who is let in is shown the form again.
 FORMS: dict[str, Callable[[], dict[str, str]]] = {
     "c/": lambda: {"text": "Hello", "key": str(uuid4())},
     "c/<uuid:conversation_id>/ask/": lambda: {"text": "Hello", "key": str(uuid4())},
     "c/<uuid:conversation_id>/m/<uuid:message_id>/edit/": lambda: {"text": "Hello", "key": str(uuid4())},
     "c/<uuid:conversation_id>/people/<uuid:membership_id>/": lambda: {"remove": "yes"},
+    "c/<uuid:conversation_id>/share/": share_form,
+    "shares/<uuid:share_id>/": share_form,
+    "s/<link_token>/continue/": lambda: {"key": str(uuid4())},
     "c/<uuid:conversation_id>/rename/": lambda: {"title": "Mine now"},
     "settings/": lambda: {"name": "", "language": "en", "theme": "dark", "send_key": "ctrl-enter", "notify": "on"},
     "accounts/password/change/": lambda: {

@@ -1,7 +1,8 @@
 """ID1, ID3, ID11: what is not yours looks like what never was, on every route that takes an id.
 
 Others' images (ID4, ID12) are in test_images.py, sockets (ID6) in test_routes.py, lists (ID13) in
-tests/conversations/test_strangers.py. There are no shares, copies, exports or members' keys yet (ID7, ID8, ID9, ID14).
+tests/conversations/test_strangers.py, copies (ID8) in test_sharing.py there. There are no exports or members' keys yet
+(ID9, ID14).
 """
 
 from __future__ import annotations
@@ -18,11 +19,13 @@ from django.db.models import UUIDField
 from django.http import HttpResponse
 from django.test.utils import CaptureQueriesContext
 
+from conversations.models import Share
 from tests.attacks.routes import HTMX, World, all_routes, form_of, undone
 
 VERBS = ("get", "post", "head", "put", "patch", "delete")
-WITH_AN_ID = [route for route in all_routes() if re.search(r"<(uuid|path|int):|<uidb64>", route)]
-PARAMETERS = ("<uuid:conversation_id>", "<uuid:message_id>", "<uuid:attachment_id>", "<uuid:membership_id>")
+WITH_AN_ID = [route for route in all_routes() if re.search(r"<(uuid|path|int):|<uidb64>|<link_token>", route)]
+UUIDS = ("conversation_id", "message_id", "attachment_id", "membership_id", "share_id")
+PARAMETERS = tuple(f"<uuid:{name}>" for name in UUIDS)
 
 
 def absent(world: World, route: str) -> str:
@@ -32,6 +35,7 @@ def absent(world: World, route: str) -> str:
         **dict.fromkeys(PARAMETERS, str(uuid4())),
         "<int:pk>": "987654321",
         "<uidb64>": "x" * 22,
+        "<link_token>": Share().token,
         "<token>": "invented",
     }
     nobodys["<uuid:message_id>/edit"] = f"{uuid4()}/edit"

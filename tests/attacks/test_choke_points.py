@@ -122,6 +122,10 @@ FETCHED_BEFORE = {
     "conversations/feed/admission.py": {
         "Session.objects.filter(session_key__in={it.session_key for it in asked}, expire_date__gt=timezone.now())",
         "User.objects.filter(pk__in={it.member_id for it in asked}, is_active=True)",
+        "Share.objects.filter(pk__in={it.share_id for it in asked})",  # of the links that were let in
+    },
+    "conversations/views/shares.py": {
+        "Visit.objects.filter(share=found)",  # of the link that was just fetched
     },
 }
 

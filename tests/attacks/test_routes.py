@@ -22,7 +22,7 @@ from chatsite.asgi import OPERATORS
 from conversations.routing import websocket_urlpatterns
 from tests.attacks.routes import HTMX, WHO, World, all_routes, build_world, digests, form_of, undone, walk
 from tests.attacks.wire import said
-from tests.conversations.test_socket import closed, opened
+from tests.conversations.test_socket import closed, opened_at
 from tests.serving import Web
 
 # GET, then POST, by: anonymous, disabled, stranger, owner, staff without any permission, administrator
@@ -163,6 +163,18 @@ TABLE = """
 /admin/conversations/generation/<path:object_id>/delete/             in  in  in  in  403 403  in  in  in  in  403 403
 /admin/conversations/generation/<path:object_id>/change/             in  in  in  in  403 200  in  in  in  in  403 403
 /admin/conversations/generation/<path:object_id>/                    in  in  in  in  302 302  in  in  in  in  302 302
+/admin/conversations/share/                                          in  in  in  in  403 200  in  in  in  in  403 200
+/admin/conversations/share/add/                                      in  in  in  in  403 403  in  in  in  in  403 403
+/admin/conversations/share/<path:object_id>/history/                 in  in  in  in  403 200  in  in  in  in  403 200
+/admin/conversations/share/<path:object_id>/delete/                  in  in  in  in  403 403  in  in  in  in  403 403
+/admin/conversations/share/<path:object_id>/change/                  in  in  in  in  403 200  in  in  in  in  403 403
+/admin/conversations/share/<path:object_id>/                         in  in  in  in  302 302  in  in  in  in  302 302
+/admin/conversations/sharingrules/                                   in  in  in  in  403 200  in  in  in  in  403 200
+/admin/conversations/sharingrules/add/                               in  in  in  in  403 403  in  in  in  in  403 403
+/admin/conversations/sharingrules/<path:object_id>/history/          in  in  in  in  403 200  in  in  in  in  403 200
+/admin/conversations/sharingrules/<path:object_id>/delete/           in  in  in  in  403 200  in  in  in  in  403 302
+/admin/conversations/sharingrules/<path:object_id>/change/           in  in  in  in  403 200  in  in  in  in  403 200
+/admin/conversations/sharingrules/<path:object_id>/                  in  in  in  in  302 302  in  in  in  in  302 302
 /admin/^(?P<app_label>catalog|usage|accounts|auth|conversations)/$   in  in  in  in  404 200  in  in  in  in  404 200
 /admin/(?P<url>.*)$                                                  in  in  in  in  404 404  in  in  in  in  404 404
 /accounts/login/                                                     200 200 302 302 302 302  302 302 302 302 302 302
@@ -203,6 +215,14 @@ TABLE = """
 /c/<uuid:conversation_id>/m/<uuid:message_id>/show/                  405 405 405 405 405 405  401 401 404 303 404 404
 /c/<uuid:conversation_id>/m/<uuid:message_id>/source/                in  in  404 200 404 404  405 405 405 405 405 405
 /c/<uuid:conversation_id>/m/<uuid:message_id>/delete/                in  in  404 200 404 404  401 401 404 303 404 404
+/c/<uuid:conversation_id>/share/                                     in  in  404 200 404 404  401 401 404 302 404 404
+/shares/                                                             in  in  200 200 200 200  405 405 405 405 405 405
+/shares/<uuid:share_id>/                                             in  in  404 200 404 404  401 401 404 302 404 404
+/shares/<uuid:share_id>/close/                                       405 405 405 405 405 405  401 401 404 302 404 404
+/shares/<uuid:share_id>/renew/                                       405 405 405 405 405 405  401 401 404 302 404 404
+/s/<link_token>/                                                     in  in  404 200 404 404  in  in  404 302 404 404
+/s/<link_token>/i/<hidden>/                                          in  in  404 200 404 404  405 405 405 405 405 405
+/s/<link_token>/continue/                                            in  in  404 200 404 404  in  in  404 422 404 404
 """
 REFUSALS = ("in", "401", "403", "404", "405")
 # A sign-out ends its session, and whoever comes to the sign-in page is counted in the cache, against guessing.
@@ -288,6 +308,7 @@ def test_looking_changes_nothing(world: World, who: str) -> None:
 # The socket: how it is closed, for whom.
 SOCKETS = {
     "ws/c/<uuid:conversation_id>/": ("4401", "4401", "4404", "open", "4404", "4404"),
+    "s/<link_token>/live/": ("4403", "4403", "4403", "open", "4403", "4403"),
     "": ("403",) * 6,
 }
 
@@ -303,13 +324,11 @@ def test_every_socket_has_a_line() -> None:
 
 @pytest.mark.parametrize("route", SOCKETS)
 def test_everybody_gets_the_socket_that_is_theirs(committed: World, server: Web, route: str) -> None:
-    at = committed.parameters["<uuid:conversation_id>"]
+    at = committed.address(route) if route else "/ws/c/nowhere/"
     found = []
     for who in WHO:
         try:
-            with opened(
-                server, at if route else "nowhere", committed.browser(who) if who in committed.sessions else None
-            ) as socket:
+            with opened_at(server, at, committed.browser(who) if who in committed.sessions else None) as socket:
                 found.append(_fate(socket))
         except InvalidStatus as refused:
             found.append(str(refused.response.status_code))

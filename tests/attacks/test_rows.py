@@ -26,6 +26,17 @@ RIGHTS, PERMISSIONS = "conversations/test_rights_of_sockets.py", "conversations/
 FUZZ, TITLES, STRANGE = "attacks/test_renderer_fuzz.py", "attacks/test_titles.py", "journeys/test_strange_answers.py"
 MARKDOWN = "conversations/markdown"
 RENDERING, GATE, BOMBS = f"{MARKDOWN}/test_rendering.py", f"{MARKDOWN}/test_gate.py", f"{MARKDOWN}/test_bombs.py"
+LIMITS, OVERSPENDING, ASKING = (
+    "conversations/test_limits.py",
+    "conversations/test_overspending.py",
+    "conversations/test_asking.py",
+)
+CHARGING, HOLDING, CHECKING = "conversations/test_charging.py", "usage/test_holding.py", "usage/test_checking.py"
+SHARES, SHARED, SHARING = (
+    "attacks/test_shares.py",
+    "conversations/test_shared_pages.py",
+    "conversations/test_sharing.py",
+)
 CODE, FORMULAS = f"{MARKDOWN}/test_code.py", f"{MARKDOWN}/test_formulas.py"
 
 # The numbers that are in use.
@@ -37,17 +48,16 @@ SECTIONS = {
     "SH": [1, 2, *range(4, 11)],  # shared links
     "AU": [*range(1, 13), 14, *range(16, 23)],  # sessions and rights
     "EP": [2, 3, 4],  # exports and logs
+    "QU": [1, 2, *range(4, 10), 11, 12, 13],  # limits and the ledger
     "RD": range(2, 8),  # the CPU
     "LK": [1, 2, *range(4, 8)],  # keys
 }
 
 # By a word that the addresses of the feature would hold: when it comes, a test below fails until its rows have theirs.
 NOT_THERE_YET = {
-    "share": ["EX12", *(f"SH{number}" for number in SECTIONS["SH"])],
     "tool": ["EX6", "EX7", "EX8", "EX10", "EX11"],  # nor a memory that a model could write to
     "export": ["EP2", "EP3", "ID14"],
     "preview": ["XS21"],  # of tables; the only files are images
-    "fork": ["ID8"],  # nor an import
     "v1/": ["ID9", "AU9", "AU10", "AU11", "AU12"],  # an interface for programs, and keys for it
 }
 
@@ -163,6 +173,10 @@ ROWS = {
         f"{EXFILTRATION}::test_what_is_refused_says_so_too",
         f"{EXFILTRATION}::test_the_server_says_it_with_files_as_well",
     ],
+    "EX12 a page of a link": [
+        f"{SHARES}::test_what_a_model_says_loads_nothing_on_the_page_of_a_link",
+        f"{SHARED}::test_every_answer_says_that_it_is_for_nobody_else",
+    ],
     "WS1 another origin": [
         "attacks/test_production.py::test_a_page_of_another_origin_opens_no_socket",
         f"{SOCKET}::test_another_sites_page_is_refused_before_it_is_accepted",
@@ -182,6 +196,8 @@ ROWS = {
         f"{RIGHTS}::test_by_the_poll_alone_within_two_seconds",
         f"{RIGHTS}::test_who_joins_as_their_right_ends_does_not_stay",
         f"{SOCKETS}::test_a_socket_that_kept_silent_does_not_outlive_its_session",
+        "conversations/test_link_sockets.py::test_a_page_that_is_open_is_cut_within_two_seconds",
+        "conversations/test_link_sockets.py::test_a_member_who_signs_out_follows_no_more",
     ],
     "WS6 a socket's name in a request": [f"{SOCKETS}::test_no_request_takes_the_name_of_a_socket"],
     "WS8 floods": [
@@ -215,6 +231,12 @@ ROWS = {
         f"{PERMISSIONS}::test_everybody_may_do_what_the_table_says_and_a_refusal_changes_nothing",
         f"{PERMISSIONS}::test_a_deed_asks_for_the_right_once_more_under_the_lock",
         f"{PERMISSIONS}::test_another_conversations_membership_is_not_found_under_ones_own",
+        "conversations/test_making_links.py::test_only_its_owner_shares_a_conversation",
+        f"{SHARES}::test_a_reader_of_a_link_does_nothing_to_the_conversation",
+    ],
+    "ID8 copies": [
+        f"{SHARING}::test_a_copy_holds_what_the_link_shows_and_nothing_else",
+        f"{SHARED}::test_a_member_continues_in_their_own_account_and_a_visitor_signs_in_first",
     ],
     "ID11 ids": ["attacks/test_access.py::test_ids_in_addresses_can_not_be_guessed"],
     "ID12 an image after the right to it": [
@@ -228,6 +250,36 @@ ROWS = {
         f"{MATRIX}::test_everybody_gets_the_answer_that_is_theirs",
         f"{MATRIX}::test_every_socket_has_a_line",
         f"{MATRIX}::test_every_path_that_is_answered_before_django_has_a_line",
+    ],
+    "SH1 guessed addresses": [
+        f"{SHARING}::test_an_address_opens_its_share_and_no_other_opens_any",
+        f"{SHARED}::test_who_misses_too_often_has_to_wait_and_nobody_else_does",
+        f"{SHARING}::test_forty_guesses_at_once_are_five_at_most",
+    ],
+    "SH2 what its answers say": [f"{SHARED}::test_every_answer_says_that_it_is_for_nobody_else"],
+    "SH4 what is said later": [
+        f"{SHARED}::test_a_snapshot_ends_where_it_was_made",
+        f"{SHARING}::test_a_snapshot_does_not_grow_with_its_last_answer",
+    ],
+    "SH5 what was not chosen": [
+        f"{SHARES}::test_no_field_outside_the_chosen_ones_appears_in_the_bytes_of_a_link",
+        f"{SHARED}::test_why_an_answer_broke_off_is_its_members",
+        f"{SHARED}::test_an_answer_of_a_writer_without_a_name_is_nobodys_address",
+    ],
+    "SH6 what a link stands on": [f"{SHARING}::test_a_link_dies_with_what_it_stands_on"],
+    "SH7 the address elsewhere": [
+        f"{SHARES}::test_the_log_holds_no_whole_address",
+        f"{SHARING}::test_no_column_of_the_database_holds_an_address_or_what_it_is_made_of",
+        f"{SHARED}::test_previews_of_the_address_say_what_the_maker_chose_and_otherwise_nothing",
+    ],
+    "SH8 frames and forms": [
+        f"{SHARED}::test_every_answer_says_that_it_is_for_nobody_else",
+        f"{SHARES}::test_the_page_of_a_link_has_no_form",
+    ],
+    "SH9 an end by itself": ["conversations/test_making_links.py::test_what_a_new_link_is_by_itself"],
+    "SH10 the time it takes": [
+        f"{SHARED}::test_what_opens_nothing_is_told_apart_by_nobody_and_costs_the_same",
+        f"{SHARES}::test_a_right_and_a_wrong_address_take_the_same_time",
     ],
     "AU1 a session's key that somebody knows": [
         f"{SIGNING_IN}::test_the_session_gets_a_new_key_at_sign_in_and_the_old_one_is_dead",
@@ -316,6 +368,69 @@ ROWS = {
         "chatsite/test_logs.py::test_a_title_forges_no_entry",
         "chatsite/test_logs.py::test_an_exception_forges_no_entry_either_and_is_one_field_of_json",
     ],
+    "QU1 two hundred at once against a budget for ten": [
+        f"{LIMITS}::test_two_hundred_questions_at_once_against_a_budget_for_ten",
+        f"{HOLDING}::test_two_hundred_at_once_get_what_there_is_for_ten_and_never_more",
+        "faults/rows/workers.py::workers_are_killed_while_a_budget_runs_out",
+    ],
+    "QU2 a stop at any instant": [
+        f"{OVERSPENDING}::test_wherever_a_stop_falls_it_is_charged_once_and_its_hold_is_freed",
+        f"{OVERSPENDING}::test_a_stop_after_the_last_word_and_before_its_count",
+        f"{LIMITS}::test_however_it_ends_its_hold_is_freed_and_its_cost_counted",
+        f"{CHARGING}::test_what_was_said_before_a_cut_or_a_stop_is_estimated",
+    ],
+    "QU4 line separators within an event": [
+        "providers/test_known_bugs.py::test_unusual_line_separators_do_not_split_a_line",
+        "providers/test_sse.py::test_any_set_of_cuts_changes_nothing",
+        f"{OVERSPENDING}::test_a_count_behind_odd_line_separators_is_read",
+    ],
+    "QU5 more than was asked for": [
+        f"{OVERSPENDING}::test_what_no_form_of_ours_has_is_not_asked_for",
+        f"{OVERSPENDING}::test_a_longest_answer_that_is_none_is_refused_and_nothing_is_held",
+        "conversations/test_forms.py::test_a_length_beyond_the_models_own_is_refused",
+        f"{LIMITS}::test_the_provider_is_asked_for_no_more_than_is_held",
+    ],
+    "QU6 what is not seen": [
+        f"{OVERSPENDING}::test_images_and_long_instructions_are_held_for",
+        f"{OVERSPENDING}::test_hidden_thoughts_are_charged",
+        "usage/test_ledger.py::test_thinking_is_part_of_the_output",
+        f"{CHARGING}::test_a_count_that_is_missing_or_mad_is_estimated",
+    ],
+    "QU7 each request has its row": [
+        "conversations/test_random_spending.py"
+        "::test_every_request_of_many_conversations_is_charged_once_and_as_the_provider_counted_it",
+        "conversations/test_failing.py::test_every_request_stands_in_the_account_before_it_is_sent",
+        f"{CHARGING}::test_what_the_provider_counted_is_charged_to_the_last_digit",
+        "faults/promises.py::every_request_is_written_down",
+    ],
+    "QU8 one key, many times": [
+        f"{OVERSPENDING}::test_twenty_posts_of_one_form_hold_once",
+        f"{ASKING}::test_twenty_clicks_at_once_ask_once",
+        f"{ASKING}::test_a_form_that_asked_once_does_not_ask_something_else",
+        f"{ASKING}::test_another_members_key_is_refused_whatever_it_says",
+        "conversations/test_posting.py::test_other_words_under_a_used_key_are_refused_with_a_new_key",
+    ],
+    "QU9 storms": [
+        f"{OVERSPENDING}::test_a_storm_of_refusals_is_bounded_and_free",
+        f"{CHARGING}::test_a_refusal_costs_nothing_and_the_retry_what_it_costs",
+    ],
+    "QU11 what is deleted while it runs": [
+        f"{OVERSPENDING}::test_deleting_a_conversation_while_it_is_answered_costs_what_was_said",
+        f"{CHARGING}::test_deleting_all_of_it_changes_no_sum",
+        f"{LIMITS}::test_holds_of_members_who_are_gone_are_freed",
+        "usage/test_ledger.py::test_it_says_who_and_what_for_when_all_of_them_are_gone",
+    ],
+    "QU12 the sum of the ledger": [
+        f"{CHECKING}::test_a_balance_that_is_not_the_sum_of_the_ledger_is_found",
+        f"{CHECKING}::test_a_promise_without_its_hold_is_found",
+        f"{CHECKING}::test_a_call_without_its_charge_is_found",
+    ],
+    "QU13 a worker that dies at any step": [
+        "faults/rows/workers.py::a_worker_dies_at_its_worst_moments",
+        "faults/promises.py::what_was_promised_is_settled",
+        f"{LIMITS}::test_what_a_dead_worker_left_is_charged_and_freed_by_whoever_ends_it",
+        f"{HOLDING}::test_freed_and_charged_by_many_at_once_it_happens_once",
+    ],
     "RD2 the whole answer with every word": [
         f"{MARKDOWN}/test_cost.py::test_an_answer_of_one_shape_costs_as_much_at_its_end_as_at_its_start",
         f"{BOMBS}::test_a_growing_bomb_stays_cheap",
@@ -347,12 +462,16 @@ ROWS = {
     "LK4 a copy of the database": [
         f"{LEAKS}::test_a_copy_of_the_database_opens_nothing",
         f"{LEAKS}::test_what_the_database_calls_a_session_is_no_cookie",
+        f"{SHARING}::test_without_the_secret_key_a_copy_of_the_rows_opens_nothing",
     ],
     "LK5 pages for machines": [
         f"{LEAKS}::test_what_machines_ask_gives_nothing_away",
         f"{MATRIX}::test_operators_paths_say_the_same_to_everybody",
     ],
-    "LK6 what we tell the model": [f"{LEAKS}::test_what_we_tell_the_model_stands_on_no_page"],
+    "LK6 what we tell the model": [
+        f"{LEAKS}::test_what_we_tell_the_model_stands_on_no_page",
+        f"{SHARES}::test_no_field_outside_the_chosen_ones_appears_in_the_bytes_of_a_link",
+    ],
     "LK7 guessed paths": [f"{LEAKS}::test_a_guessed_path_leads_to_nothing"],
 }
 

@@ -36,6 +36,10 @@ LARGE = {  # tables that grow with every day of use
     "conversations_mention",
     "conversations_message",
     "conversations_seen",
+    "conversations_share",
+    "conversations_share_groups",
+    "conversations_share_members",
+    "conversations_visit",
     "django_session",
     "usage_call",
     "usage_charge",
@@ -61,7 +65,9 @@ SMALL = {  # a few rows for each member, administrator or process, at most
     "catalog_route",
     "catalog_rule",
     "catalog_step",
+    "conversations_guess",  # wrong passwords for links, of an hour at most
     "conversations_pulse",
+    "conversations_sharingrules",
     "django_admin_log",  # what administrators change
     "django_content_type",
     "django_migrations",

@@ -16,6 +16,7 @@ from catalog.models import LanguageModel, Provider, Route
 from conversations import asking
 from conversations.models import Conversation, Generation, Message
 from conversations.worker import Worker
+from tests.shares import answered
 from tests.upstream import Upstream
 
 PASSWORD = "correct horse battery"
@@ -74,6 +75,12 @@ def conversation(question: Message) -> Conversation:
 @pytest.fixture
 def generation(question: Message) -> Generation:
     return Generation.objects.get(message__parent=question)
+
+
+@pytest.fixture
+def said(question: Message) -> Message:
+    """Alice's question has its answer: this one."""
+    return answered(question, "A monoid in the category of endofunctors.", reasoning="Let me think.")
 
 
 @pytest.fixture

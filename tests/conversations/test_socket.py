@@ -61,11 +61,15 @@ def writer(conversation: Conversation) -> Writer:
 
 
 def opened(server: Web, conversation_id: object, client: Client | None = None, **options: Any) -> ClientConnection:
-    cookie = client.cookies[settings.SESSION_COOKIE_NAME].value if client else ""
-    headers = {"Cookie": f"{settings.SESSION_COOKIE_NAME}={cookie}"} if cookie else {}
+    return opened_at(server, f"/ws/c/{conversation_id}/", client, **options)
+
+
+def opened_at(server: Web, path: str, client: Client | None = None, **options: Any) -> ClientConnection:
+    """With all the cookies that the client has."""
+    cookies = "; ".join(f"{name}={it.value}" for name, it in client.cookies.items() if it.value) if client else ""
     options = {"origin": server.origin, **options}
     socket: ClientConnection = connect(
-        f"ws://127.0.0.1:{server.port}/ws/c/{conversation_id}/", additional_headers=headers, **options
+        f"ws://127.0.0.1:{server.port}{path}", additional_headers={"Cookie": cookies} if cookies else {}, **options
     )
     return socket
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -16,7 +17,8 @@ from accounts.models import User
 from catalog.models import Route
 from conversations import asking
 from conversations.attachments import prepare
-from conversations.models import Conversation, Membership, Message, Role
+from conversations.models import Conversation, Membership, Message, Role, Share
+from conversations.shared import LinkFace
 from conversations.urls import urlpatterns
 from tests.images import upload
 
@@ -31,6 +33,8 @@ class Row:
     posts: bool
     data: dict[str, str] | None = None
 
+
+TOMORROW = (timezone.localdate() + timedelta(days=1)).isoformat()
 
 # A route without a row here fails `test_every_route_has_a_row`.
 MATRIX = {
@@ -61,6 +65,14 @@ MATRIX = {
     "show": Row(gets=False, posts=True),
     "source": Row(gets=True, posts=False),
     "delete_message": Row(gets=True, posts=True),
+    "share": Row(gets=True, posts=True, data={"kind": "live", "audience": "members", "expires_on": TOMORROW}),
+    "shares": Row(gets=True, posts=False),
+    "link": Row(gets=True, posts=True, data={"kind": "live", "audience": "members", "expires_on": TOMORROW}),
+    "close_link": Row(gets=False, posts=True),
+    "renew_link": Row(gets=False, posts=True),
+    "shared": Row(gets=True, posts=True),
+    "shared_image": Row(gets=True, posts=False),
+    "fork": Row(gets=True, posts=True),
 }
 ROUTES: dict[str, URLPattern] = {str(pattern.name): pattern for pattern in urlpatterns}
 OURS = ("accounts", "catalog", "conversations", "usage")
@@ -68,8 +80,10 @@ OURS = ("accounts", "catalog", "conversations", "usage")
 
 def address(name: str, conversation: UUID, message: UUID) -> str:
     path = "/" + str(ROUTES[name].pattern)
-    for it in ("attachment_id", "membership_id", "notice_id"):  # see `image`; the others are nobody's
+    for it in ("attachment_id", "membership_id", "notice_id", "share_id"):  # see `image`; the others are nobody's
         path = path.replace(f"<uuid:{it}>", str(message))
+    share = Share(pk=message)
+    path = path.replace("<link_token>", share.token).replace("<hidden>", LinkFace.of(share).disguised(message))
     return path.replace("<uuid:conversation_id>", str(conversation)).replace("<uuid:message_id>", str(message))
 
 
@@ -97,7 +111,7 @@ def send(browser: Client, verb: str, to: str, name: str, **headers: str) -> Any:
 
 @pytest.fixture(autouse=True)
 def image(question: Message) -> None:
-    """Alice's question has an image, and Rita a right to read it, of the same id: addresses are written with that."""
+    """Alice's question has an image, a link, and Rita a right to read it, of the same id: addresses are written so."""
     (made,) = prepare([upload()])
     image = made.copy_for(question, 1)
     image.pk = question.pk
@@ -105,6 +119,14 @@ def image(question: Message) -> None:
     rita = User.objects.create_user("rita@example.org", name="Rita")
     Membership.objects.create(
         pk=question.pk, conversation=question.conversation, member=rita, role=Role.READER, asked_at=timezone.now()
+    )
+    Share.objects.create(
+        pk=question.pk,
+        conversation=question.conversation,
+        maker=question.conversation.owner,
+        kind=Share.Kind.LIVE,
+        audience=Share.Audience.MEMBERS,
+        may_fork=True,
     )
 
 
@@ -133,8 +155,8 @@ def test_a_route_answers_to_its_own_verbs_only(
         response = send(browser_of_alice, verb, address(name, conversation.pk, question.pk), name)
         allowed = MATRIX[name].posts if verb == "post" else MATRIX[name].gets if verb in ("get", "head") else False
         if allowed:
-            # Asked of a question, of nobody's name, as the only owner; and older than what?
-            can_refuse = (verb == "post" and name in {"again", "people", "leave"}) or name == "older"
+            # Asked of a question, of nobody's name, as the only owner, before there is an answer; and older than what?
+            can_refuse = (verb == "post" and name in {"again", "fork", "people", "leave"}) or name == "older"
             assert response.status_code < 400 or can_refuse, f"{verb} {name}"
         else:
             assert response.status_code == 405, f"{verb} {name}"

@@ -62,6 +62,10 @@ class Crowd:
     async def send(self, tab: Tab) -> None:
         """Its question is asked, and its answer followed."""
         await tab.ask()
+        await self.attend(tab)
+
+    async def attend(self, tab: Tab) -> None:
+        """Its answer is followed."""
         await tab.open()
         self.tabs.append(tab)
         self.follow(tab)

@@ -64,7 +64,7 @@ class Person:
     async def surely_post(self, path: str, **fields: str) -> Mapping[str, str]:
         """Again and again, as somebody who presses the button until it works. The headers of the answer."""
         while True:
-            with self._noting(path):
+            with self.noting(path):
                 status, headers, _ = await self.post(path, **fields)
                 if self._is_fine(path, status):
                     return headers
@@ -72,7 +72,7 @@ class Person:
 
     async def surely_get(self, path: str) -> str:
         while True:
-            with self._noting(path):
+            with self.noting(path):
                 status, text = await self.get(path)
                 if self._is_fine(path, status):
                     return text
@@ -84,7 +84,7 @@ class Person:
         assert status < 400 or status >= 500, f"{status} for {path}"
         return status < 400
 
-    def _noting(self, path: str) -> _Noting:
+    def noting(self, path: str) -> _Noting:
         return _Noting(self.failures, path)
 
 

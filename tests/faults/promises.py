@@ -48,10 +48,15 @@ UNBALANCED = """
     SELECT count(*) FROM usage_balance AS b,
            LATERAL (SELECT coalesce(sum(cost), 0) AS cost, coalesce(sum(tokens), 0) AS tokens,
                            coalesce(sum(requests), 0) AS requests FROM usage_hold WHERE b.id = ANY(balances)) AS holds,
-           LATERAL (SELECT coalesce(sum(cost), 0) AS cost FROM usage_charge
-                     WHERE 'member:' || member_id = b.subject AND sent_at >= starts_at AND sent_at < ends_at) AS ledger
+           LATERAL (SELECT coalesce(sum(cost), 0) AS cost,
+                           coalesce(sum(cache_hit_tokens + cache_miss_tokens + output_tokens), 0) AS tokens,
+                           count(*) FILTER (
+                               WHERE kind = 'charge' AND purpose = 'answer'
+                                 AND greatest(cache_hit_tokens, cache_miss_tokens, output_tokens) > 0) AS requests
+                      FROM usage_charge WHERE b.subject IN ('team', 'member:' || member_id)
+                       AND sent_at >= starts_at AND sent_at < ends_at) AS ledger
      WHERE (held_cost, held_tokens, held_requests) <> (holds.cost, holds.tokens, holds.requests)
-        OR (NOT is_rolling AND b.cost <> ledger.cost)
+        OR (NOT is_rolling AND (b.cost, b.tokens, b.requests) <> (ledger.cost, ledger.tokens, ledger.requests))
 """
 CONNECTIONS = """
     SELECT application_name, state, xact_start, query FROM pg_stat_activity

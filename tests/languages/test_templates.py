@@ -12,7 +12,7 @@ from tests.languages.reading import english, read
 
 # What is between these two is marked; no tag is a word, nor a comment, nor the class of a page.
 MARKED = re.compile(
-    r"{% block body_class %}.*?{% endblock %}"
+    r"{% block (?:body|card)_class %}.*?{% endblock %}"
     r"|{% *(?:blocktranslate|blocktrans|comment)\b.*?{% *end\w+ *%}|{%.*?%}|{{.*?}}|{#.*?#}",
     re.DOTALL,
 )

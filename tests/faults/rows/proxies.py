@@ -88,6 +88,7 @@ def _documented(house: House, port: int) -> str:
         ("server 127.0.0.1:8000;", webs),
         ("listen 80;", f"listen 127.0.0.1:{free_port()};"),
         ("listen 443 ssl;", f"listen 127.0.0.1:{port};"),
+        ("access_log /var/log/nginx/access.log", f"access_log {house.folder / 'nginx' / 'access.log'}"),
         ("ssl_certificate ", "# "),
         ("ssl_certificate_key ", "# "),
         ("proxy_read_timeout 60s;", f"proxy_read_timeout {IDLE}s;"),

@@ -10,10 +10,22 @@ from uuid import uuid4
 
 from tests.faults.crowd import Crowd
 from tests.faults.house import BUSY, House, eventually
+from tests.faults.pages import Tab
 from tests.faults.promises import LIVE
 from tests.faults.table import row
 
 HELD = "SELECT count(*) FROM conversations_generation WHERE state = 'running' AND owner LIKE %s"
+# A budget of answers that all have together, today.
+ANSWERED = """
+    SELECT count(*) FROM usage_charge WHERE kind = 'charge' AND purpose = 'answer'
+       AND cache_hit_tokens + cache_miss_tokens + output_tokens > 0
+"""
+LIMIT = """
+    INSERT INTO usage_limit (shared, unit, "window", amount, soft_percent, step, step_percent)
+    VALUES (true, 'requests', 'today', %s, 80, '', 90) RETURNING id
+"""
+NO_LIMIT = "DELETE FROM usage_limit WHERE shared AND unit = 'requests' RETURNING id"
+TAKEN = "SELECT coalesce(max(requests + held_requests), 0) FROM usage_balance WHERE subject = 'team'"
 CRASHES = ("after-call:2", "before-flush:20", "after-flush:20", "before-end:2", "inside-end:2")
 
 
@@ -63,6 +75,45 @@ async def an_answer_kills_every_worker_that_touches_it(house: House, crowd: Crow
     await crowd.ended([poison], 15, "interrupted")
     await crowd.done(others, 15)
     assert len(house.model.requests(poison.question)) == 2
+
+
+@row("F2-budget", seconds=400)
+async def workers_are_killed_while_a_budget_runs_out(house: House, crowd: Crowd) -> None:
+    """Two hundred ask at once what a budget has room for ten times, and workers are killed at random instants: what is
+    spent and promised together is never beyond it, each question is refused in words or comes to an end, and nothing
+    stays promised."""
+    limit = 10 + await house.database.value(ANSWERED)
+    await house.database.value(LIMIT, limit)
+    try:
+        asking = asyncio.gather(*(_ask_once(house, crowd) for _ in range(200)))
+        for _ in range(12):
+            await asyncio.sleep(random.uniform(0.1, 1.0))
+            random.choice(house.workers).kill()
+            assert await house.database.value(TAKEN) <= limit
+            await house.mend()
+        tabs = [tab for tab in await asking if tab]
+        assert 1 <= len(tabs) <= 10
+        await crowd.ended(tabs, 30, "done", "interrupted", "failed")
+        assert await house.database.value(TAKEN) <= limit
+    finally:
+        await house.database.value(NO_LIMIT)
+    house.note(f"{len(tabs)} of 200 were let in, {sum(tab.state == 'done' for tab in tabs)} have their whole answer")
+
+
+async def _ask_once(house: House, crowd: Crowd) -> Tab | None:
+    """Somebody who presses the button until it works, or is told that there is no room."""
+    tab = Tab(crowd.person(), house.model.question(10, 40))
+    while True:
+        with tab.person.noting("/c/"):
+            status, headers, text = await tab.person.post("/c/", text=tab.question, key=tab.key)
+            if status == 422:
+                assert "This would go beyond the limit" in text
+                return None
+            if status < 400:
+                tab.conversation = headers["HX-Push-Url"].split("/")[2]
+                await crowd.attend(tab)
+                return tab
+        await asyncio.sleep(random.uniform(0.2, 0.6))
 
 
 @row("F36")

@@ -1,0 +1,286 @@
+"""What is done with links: make, change, give another address, close; open, unlock, and continue what they show."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID, uuid4
+
+from django.contrib.auth.hashers import check_password, make_password
+from django.contrib.auth.models import Group
+from django.db import IntegrityError, connection, transaction
+from django.db.models import F, Sum
+from django.db.models.functions import Now
+from django.utils.crypto import salted_hmac
+from django.utils.text import Truncator
+
+from accounts.models import User
+from conversations import bus
+from conversations.errors import (
+    NothingToContinueError,
+    NothingToShareError,
+    TooManyGuessesError,
+    TooManyLinksError,
+    UnfinishedError,
+)
+from conversations.models import Conversation, Generation, Guess, Message, Share, SharingRules, Visit, path
+from conversations.models.share import TITLE_LIMIT
+
+PASSWORD_LIMIT = 200  # characters; what is longer is no password of ours, and hashing it would only cost
+
+# Wrong passwords of one link: from one address, and from all of them together.
+GUESSES, GUESS_SECONDS = 5, 300
+GUESSES_OF_ALL, GUESS_SECONDS_OF_ALL = 100, 3600
+
+OPTIONS = ["kind", "leaf", "ending", "audience", "expires_at", "most_visits", "may_fork", "title", "note"]
+OPTIONS += ["shows_thinking", "shows_names", "shows_images", "password"]
+
+
+@dataclass(frozen=True)
+class Terms:
+    """What a maker chose. `leaf`: where a snapshot ends. `password`: None keeps the one there is, "" takes it away."""
+
+    kind: Share.Kind
+    leaf: Message | None
+    audience: Share.Audience
+    members: Sequence[User] = ()
+    groups: Sequence[Group] = ()
+    expires_at: datetime | None = None
+    most_visits: int | None = None
+    password: str | None = None
+    shows_thinking: bool = False
+    shows_names: bool = False
+    shows_images: bool = True
+    may_fork: bool = False
+    title: str = ""
+    note: str = ""
+
+    def apply(self, share: Share) -> None:
+        """Write them into its columns. Its members and groups are rows of their own."""
+        is_snapshot = self.kind == Share.Kind.SNAPSHOT
+        share.kind, share.audience = self.kind, self.audience
+        if not is_snapshot or self.leaf is None or self.leaf.pk != share.leaf_id:  # the same end stays as it was
+            share.end_at(self.leaf if is_snapshot else None)
+        share.expires_at, share.most_visits = self.expires_at, self.most_visits
+        share.shows_thinking, share.shows_names, share.shows_images = (
+            self.shows_thinking,
+            self.shows_names,
+            self.shows_images,
+        )
+        share.may_fork, share.title, share.note = self.may_fork, self.title, self.note
+
+
+def make(conversation: Conversation, maker: User, terms: Terms, key: UUID) -> Share:
+    """A link. The form's key is its id: a second click gives the first one's.
+
+    Raises NothingToShareError, UnfinishedError, TooManyLinksError.
+    """
+    if made := Share.objects.filter(pk=key, conversation=conversation, maker=maker).first():
+        return made
+    try:
+        with transaction.atomic():
+            User.objects.select_for_update(no_key=True).get(pk=maker.pk)  # of two at the limit one is refused
+            if Share.objects.open().filter(maker=maker).count() >= SharingRules.now().most_links:
+                raise TooManyLinksError
+            share = Share(pk=key, conversation=conversation, maker=maker)
+            _write(share, terms)
+            share.save(force_insert=True)
+            _name(share, terms)
+            return share
+    except IntegrityError:  # the second click of a double one, or a key that is another link's
+        made = Share.objects.filter(pk=key, conversation=conversation, maker=maker).first()
+        return made or make(conversation, maker, terms, uuid4())
+
+
+def change(share: Share, terms: Terms) -> None:
+    """Other terms for the same address. Whoever has it open is shown it anew. Raises what `make` does."""
+    with transaction.atomic():
+        _write(share, terms)
+        share.edition = F("edition") + 1
+        share.save(update_fields=[*OPTIONS, "edition"])
+        share.refresh_from_db(fields=["edition"])
+        _name(share, terms)
+        _tell(share)
+
+
+def _write(share: Share, terms: Terms) -> None:
+    is_snapshot, end = terms.kind == Share.Kind.SNAPSHOT, terms.leaf
+    if share.conversation.leaf_id is None or (is_snapshot and end is None):
+        raise NothingToShareError
+    if is_snapshot and end and end.pk != share.leaf_id and end.is_answer and end.generation.is_live:
+        raise UnfinishedError
+    terms.apply(share)
+    if terms.password is not None:
+        share.password = make_password(terms.password) if terms.password else ""
+
+
+def _name(share: Share, terms: Terms) -> None:
+    is_named = terms.audience == Share.Audience.NAMED
+    share.members.set(terms.members if is_named else ())
+    share.groups.set(terms.groups if is_named else ())
+
+
+def renew(share: Share) -> None:
+    """Another address with the same terms. The one before opens nothing any more."""
+    with transaction.atomic():
+        Share.objects.filter(pk=share.pk).update(version=F("version") + 1, edition=F("edition") + 1)
+        share.refresh_from_db(fields=["version", "edition"])
+        _tell(share)
+
+
+def close(shares: Iterable[Share]) -> int:
+    """Nobody is shown anything by these any more; pages that are open learn it at once. How many were open."""
+    with transaction.atomic():
+        closed = 0
+        for share in shares:
+            closed += Share.objects.filter(pk=share.pk, closed_at=None).update(closed_at=Now())
+            _tell(share)
+        return closed
+
+
+def _tell(share: Share) -> None:
+    """Let the feed look: at commit."""
+    bus.tell_conversation(share.conversation_id, 0)
+
+
+# What readers do
+
+
+def count_visit(share: Share, member: User | None) -> bool:
+    """Note that somebody opened it. False, and nothing noted, if it was opened as often as it may be."""
+    with transaction.atomic():
+        if share.most_visits is not None:
+            # One after the other: of two who come at once for the last visit one is refused.
+            Share.objects.select_for_update(no_key=True).get(pk=share.pk)
+            so_far = Visit.objects.filter(share=share).aggregate(times=Sum("count"))["times"] or 0
+            if so_far >= share.most_visits:
+                return False
+        Visit.objects.step(share, member)
+        return True
+
+
+def unlock(share: Share, typed: str, address: str) -> bool:
+    """Whether this is its password. Raises TooManyGuessesError, without looking, once it was tried too often."""
+    here = _digest(share, address)
+    if (
+        Guess.objects.step(here, GUESS_SECONDS) > GUESSES
+        or Guess.objects.step(_digest(share, ""), GUESS_SECONDS_OF_ALL) > GUESSES_OF_ALL
+    ):
+        raise TooManyGuessesError
+    if len(typed) > PASSWORD_LIMIT or not check_password(typed, share.password):
+        return False
+    # It was no guess.
+    Guess.objects.filter(pk=here).delete()
+    Guess.objects.filter(pk=_digest(share, ""), count__gt=0).update(count=F("count") - 1)
+    return True
+
+
+def _digest(share: Share, address: str) -> str:
+    """Whose guesses are counted. Of an IPv6 address the network counts, all of which one household may use."""
+    with_network = address
+    try:
+        ip = ipaddress.ip_address(address)
+        with_network = str(ipaddress.ip_network((ip, 64), strict=False)) if ip.version == 6 else address
+    except ValueError:
+        pass
+    return salted_hmac("conversations.sharing.guess", f"{share.pk} {with_network}", algorithm="sha256").hexdigest()
+
+
+@dataclass(frozen=True)
+class Forked:
+    conversation: Conversation
+    left_out_images: bool
+
+
+def finished(share: Share) -> list[Message]:
+    """What it shows, from the first question down to the last answer that has ended: that can be gone on from."""
+    leaf = share.shown_leaf
+    ids = path.down_to(leaf, float("inf")) if leaf else []
+    rows = Message.objects.whole(ids)
+    shown = [share.as_frozen(rows[pk]) for pk in ids if pk in rows]
+    while shown and not (shown[-1].is_answer and not shown[-1].generation.is_live):
+        shown.pop()
+    return shown
+
+
+def fork(share: Share, reader: User, key: UUID) -> Forked:
+    """Copy what it shows, and nothing else, into a conversation of the reader's own. A second click gives the first.
+
+    No answer of it is charged to anybody: what they ask from there on is. Raises NothingToContinueError.
+    """
+    shown = finished(share)
+    left_out = not share.shows_images and any(it.image_count for it in shown)
+    if not shown:
+        raise NothingToContinueError
+    if made := Conversation.objects.owned_by(reader).filter(pk=key).first():
+        return Forked(made, left_out)
+    try:
+        with transaction.atomic():
+            return Forked(_copy(share, shown, reader, key), left_out)
+    except IntegrityError:  # the second click of a double one, or another's key
+        made = Conversation.objects.owned_by(reader).filter(pk=key).first()
+        return Forked(made, left_out) if made else fork(share, reader, uuid4())
+
+
+def _copy(share: Share, shown: Sequence[Message], reader: User, key: UUID) -> Conversation:
+    title = share.title or Truncator(" ".join(shown[0].text.split())).chars(TITLE_LIMIT)
+    named_by = Conversation.Named.MEMBER if share.title else Conversation.Named.EXCERPT
+    conversation = Conversation.objects.create(
+        pk=key, owner=reader, title=title, named_by=named_by, route=shown[-1].generation.route, seq=1
+    )
+    ids = {message.pk: uuid4() for message in shown}
+    copies = [_copied(share, message, ids, conversation) for message in shown]
+    Message.objects.bulk_create(copies)
+    Generation.objects.bulk_create(
+        _generation(share, message, copy, reader)
+        for message, copy in zip(shown, copies, strict=True)
+        if message.is_answer
+    )
+    if share.shows_images:
+        with connection.cursor() as cursor:
+            cursor.execute(_COPY_IMAGES, [conversation.pk, list(ids), list(ids.values())])
+    conversation.leaf = copies[-1]
+    conversation.save(update_fields=["leaf"])
+    return conversation
+
+
+def _copied(share: Share, message: Message, ids: Mapping[UUID, UUID], conversation: Conversation) -> Message:
+    return Message(
+        pk=ids[message.pk],
+        conversation=conversation,
+        parent_id=ids.get(message.parent_id) if message.parent_id else None,
+        role=message.role,
+        author=message.author if share.shows_names else None,
+        text=message.text,
+        reasoning=message.reasoning if share.shows_thinking else "",
+        image_count=message.image_count if share.shows_images else 0,
+        changed_seq=1,
+    )
+
+
+def _generation(share: Share, message: Message, copy: Message, reader: User) -> Generation:
+    """How the answer ended, which every page of it needs. It was no request of the reader's, and has no Call."""
+    was = message.generation
+    return Generation(
+        conversation_id=copy.conversation_id,
+        message=copy,
+        member=reader,
+        route=was.route,
+        state=was.state,
+        finish_reason=was.finish_reason,
+        thought_ms=was.thought_ms if share.shows_thinking else None,
+        parameters={name: it for name, it in was.parameters.items() if name == "format"},
+        ended_at=Now(),
+    )
+
+
+# In the database: they may be hundreds of megabytes.
+_COPY_IMAGES = """
+    INSERT INTO conversations_attachment
+           (id, conversation_id, message_id, position, name, media_type, data, width, height, bytes)
+    SELECT gen_random_uuid(), %s, copied.message_id, it.position, it.name, it.media_type, it.data,
+           it.width, it.height, it.bytes
+      FROM unnest(%s::uuid[], %s::uuid[]) AS copied (original_id, message_id)
+      JOIN conversations_attachment AS it ON it.message_id = copied.original_id"""

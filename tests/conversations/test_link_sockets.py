@@ -1,0 +1,321 @@
+"""Following a live link: by a real socket of a real web process, and by turns of the feed."""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import Callable
+from contextlib import suppress
+from datetime import timedelta
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from django.contrib.auth.models import Group
+from django.contrib.sessions.models import Session
+from django.db import connection
+from django.test import Client
+from django.test.signals import template_rendered
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
+from websockets.exceptions import ConnectionClosed
+from websockets.sync.client import ClientConnection
+
+from accounts.models import User
+from catalog.models import Route
+from conversations import asking, sharing
+from conversations.feed.admission import Admission, Passage, withdrawn
+from conversations.feed.reader import Key, Position
+from conversations.feed.turn import Asked, Room, take_turn
+from conversations.models import Chunk, Conversation, Message, Share, SharingRules
+from conversations.shared import LinkFace
+from conversations.showing import MEMBERS
+from tests.conversations.replaying import Follower, Writer, assert_same, finish, load
+from tests.conversations.test_socket import closed, opened_at, server, webs, words, writer  # noqa: F401  # fixtures
+from tests.page import Page
+from tests.serving import Web
+from tests.shares import live, make, snapshot
+
+GONE, NOT_FOR_YOU = 4404, 4403
+FROM = "192.0.2.1"
+
+
+def page_of(share: Share, client: Client) -> Page:
+    reply = client.get(share.get_absolute_url())
+    assert reply.status_code == 200
+    return Page(reply.content.decode())
+
+
+class Reading:
+    """The page of a link, and its socket."""
+
+    def __init__(self, at: Web, share: Share, client: Client) -> None:
+        self.page = page_of(share, client)
+        self.socket: ClientConnection = opened_at(at, f"{share.get_absolute_url()}live/", client)
+        self.socket.send(json.dumps({"seq": self.page.cursor, "language": self.page.language}))
+
+    def until(self, look: Callable[[Page], object]) -> None:
+        while not look(self.page):
+            self.page.apply(str(self.socket.recv(5)))
+            with suppress(ConnectionClosed):
+                self.socket.send("1")
+
+    def until_shown(self, said: str) -> None:
+        self.until(lambda page: said in page.element("messages").text)
+
+
+def test_a_stranger_follows_what_is_written_and_ends_with_what_a_reload_shows(
+    server: Web,  # noqa: F811
+    conversation: Conversation,
+    writer: Writer,  # noqa: F811
+    client: Client,
+) -> None:
+    share = make(conversation, live())
+    reading = Reading(server, share, client)
+    writer.write(5)
+    reading.until_shown("word4.")
+    writer.write(5)
+    reading.until_shown("word9.")
+    writer.end()
+    fresh = page_of(share, client)
+    reading.until(lambda page: page.cursor == fresh.cursor)
+    assert_same(reading.page, fresh, ["thread"])
+    assert str(conversation.pk) not in reading.page.html("thread")
+
+
+def test_who_may_not_look_may_not_follow(
+    server: Web,  # noqa: F811
+    conversation: Conversation,
+    said: Message,
+    charlie: User,
+) -> None:
+    stranger, member = Client(), Client()
+    member.force_login(charlie)
+    links = {
+        "a snapshot": (make(conversation, snapshot(said)), stranger),
+        "for members": (make(conversation, live(audience=Share.Audience.MEMBERS)), stranger),
+        "for others": (make(conversation, live(audience=Share.Audience.NAMED)), member),
+        "with a password": (make(conversation, live(password="a green harbour")), stranger),
+        "for counted visits": (make(conversation, live(most_visits=5)), stranger),
+        "closed": (make(conversation, live()), stranger),
+        "never made": (Share(), stranger),
+    }
+    sharing.close([links["closed"][0]])
+    for what, (share, client) in links.items():
+        with opened_at(server, f"/s/{share.token}/live/", client) as socket:
+            assert closed(socket) == NOT_FOR_YOU, what
+
+
+@pytest.mark.parametrize(
+    "ended_by",
+    ["closed", "another address", "other terms", "its end", "the switch", "its maker", "the conversation", "its group"],
+)
+def test_a_page_that_is_open_is_cut_within_two_seconds(
+    server: Web,  # noqa: F811
+    conversation: Conversation,
+    writer: Writer,  # noqa: F811
+    alice: User,
+    charlie: User,
+    client: Client,
+    ended_by: str,
+) -> None:
+    terms: dict[str, Any] = {}
+    if ended_by == "its group":
+        group = Group.objects.create(name="Writers")
+        charlie.groups.add(group)
+        client.force_login(charlie)
+        terms = {"audience": Share.Audience.NAMED, "groups": [group]}
+    share = make(conversation, live(**terms))
+    reading = Reading(server, share, client)
+    writer.write()
+    reading.until_shown("word0.")
+    match ended_by:
+        case "closed":
+            sharing.close([share])
+        case "another address":
+            sharing.renew(share)
+        case "other terms":
+            sharing.change(share, live(shows_images=False))
+        case "its end":
+            Share.objects.update(expires_at=timezone.now())
+        case "the switch":
+            SharingRules.objects.create(anonymous_allowed=False)
+        case "its maker":
+            User.objects.filter(pk=alice.pk).update(is_active=False)
+        case "the conversation":
+            asking.delete(conversation)
+        case _:
+            charlie.groups.clear()
+    assert closed(reading.socket, 2) == GONE
+
+
+def test_a_member_who_signs_out_follows_no_more(
+    server: Web,  # noqa: F811
+    conversation: Conversation,
+    writer: Writer,  # noqa: F811
+    charlie: User,
+    client: Client,
+) -> None:
+    client.force_login(charlie)
+    reading = Reading(server, make(conversation, live(audience=Share.Audience.MEMBERS)), client)
+    writer.write()
+    reading.until_shown("word0.")
+    Session.objects.all().delete()
+    assert closed(reading.socket, 2) == GONE
+
+
+def test_thoughts_that_are_not_shown_are_not_sent(
+    server: Web,  # noqa: F811
+    conversation: Conversation,
+    client: Client,
+) -> None:
+    [thinking] = Writer.claim([(Chunk.Kind.REASONING, "secret thoughts "), (Chunk.Kind.TEXT, "words ")])
+    share = make(conversation, live())
+    reading = Reading(server, share, client)
+    frames: list[str] = []
+    for _ in range(2):
+        thinking.write()
+    while "words" not in reading.page.element("messages").text:
+        frames.append(str(reading.socket.recv(5)))
+        reading.page.apply(frames[-1])
+        reading.socket.send("1")
+    assert not [frame for frame in frames if "secret" in frame]
+
+
+# By turns of the feed
+
+
+class LinkProcess:
+    """The room of a link in one process, beside its members'."""
+
+    def __init__(self, conversation: Conversation, share: Share) -> None:
+        self.pk, self.face = conversation.pk, LinkFace.of(share)
+        self.rooms = {MEMBERS: Room(), self.face: Room(self.face)}
+
+    def turn(self, members: list[Follower], readers: list[Follower]) -> None:
+        groups = [(MEMBERS, members), (self.face, readers)]
+        asked = {
+            (self.pk, face): Asked(self.rooms[face], [it.position for it in group if it.position is not None], True)
+            for face, group in groups
+        }
+        take_turn(asked, seconds=60)
+        for face, group in groups:
+            for follower, told in zip(
+                [it for it in group if it.position is not None], asked[self.pk, face].told, strict=True
+            ):
+                follower.take(told)
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_whatever_happens_the_page_of_a_link_ends_as_a_reload_shows_it(
+    conversation: Conversation,
+    question: Message,
+    alice: User,
+    route: Route,
+    browser_of_alice: Client,
+    client: Client,
+    seed: int,
+) -> None:
+    """Members' pages beside it, too: two faces of one conversation are shown from one reading of it."""
+    chance = random.Random(seed)
+    share = make(conversation, live(shows_names=True, shows_thinking=True))
+    stranger = Client(REMOTE_ADDR=FROM)
+    process = LinkProcess(conversation, share)
+    member, reader = Follower(load(browser_of_alice, conversation)), Follower(page_of(share, stranger))
+    writers = Writer.claim(words(12))
+
+    def step() -> None:
+        match chance.randrange(8):
+            case 0:
+                asking.ask(Conversation.objects.get(pk=conversation.pk), alice, f"Next {uuid4()}?", uuid4(), route)
+            case 1:
+                asking.edit(question, alice, f"Else {uuid4()}?", uuid4(), route)
+            case 2:
+                asking.switch(Message.objects.get(pk=question.pk))
+            case 3:
+                asking.stop(conversation)
+                finish(writers)
+                writers[:] = Writer.claim(words(12))
+            case 4:
+                reader.disconnect()
+            case 5:
+                reader.connect()
+            case _:
+                for it in writers:
+                    it.write(chance.randrange(4))
+
+    for follower in (member, reader):
+        follower.connect()
+    for _ in range(30):
+        step()
+        process.turn([member], [reader])
+    finish(writers)
+    for follower in (member, reader):
+        if follower.position is None:
+            follower.connect()
+    for _ in range(4):
+        process.turn([member], [reader])
+    assert_same(reader.page, page_of(share, stranger), ["messages"])
+    assert_same(member.page, load(browser_of_alice, conversation))
+
+
+def test_two_hundred_readers_of_a_link_share_one_rendering(conversation: Conversation) -> None:
+    share = make(conversation, live())
+    [it] = Writer.claim(words(3))
+    face = LinkFace.of(share)
+    rendered: list[Any] = []
+
+    def note(sender: Any, **_: Any) -> None:
+        rendered.append(sender)
+
+    counts = {}
+    for readers in (1, 200):
+        asked: dict[Key, Asked] = {(conversation.pk, face): Asked(Room(face), [Position(0)] * readers, True)}
+        template_rendered.connect(note)
+        with CaptureQueriesContext(connection) as queries:
+            take_turn(asked, seconds=60)
+        template_rendered.disconnect(note)
+        told = asked[conversation.pk, face].told
+        assert len({id(each.frame) for each in told}) == 1
+        counts[readers] = (len(rendered), len(queries))
+        rendered.clear()
+    assert counts[1] == counts[200]
+    it.end()
+
+
+def test_members_and_readers_of_links_are_read_for_together(conversation: Conversation) -> None:
+    """A room more of the same conversation is not a query more."""
+    Writer.claim(words(3))
+    faces = [LinkFace.of(make(conversation, live())) for _ in range(5)]
+    counts = set()
+    for shown in ([], faces[:1], faces):
+        asked = {(conversation.pk, face): Asked(Room(face), [Position(0)], True) for face in [MEMBERS, *shown]}
+        with CaptureQueriesContext(connection) as queries:
+            take_turn(asked, seconds=60)
+        counts.add(len(queries))
+        assert all(told.frame for part in asked.values() for told in part.told)
+    assert len(counts) == 1
+
+
+def test_the_rights_of_all_readers_of_links_cost_a_query_or_three(
+    conversation: Conversation, alice: User, charlie: User
+) -> None:
+    shares = [make(conversation, live()) for _ in range(3)]
+    passages = [Passage(it.pk, it.edition, False, None) for it in shares for _ in range(50)]
+    with CaptureQueriesContext(connection) as queries:
+        assert not withdrawn(passages)
+    assert len(queries) == 1
+    named = make(conversation, live(audience=Share.Audience.NAMED, members=[charlie]))
+    client = Client()
+    client.force_login(charlie)
+    session = Session.objects.get()
+    his = Admission(charlie.pk, session.session_key, charlie.get_session_auth_hash())
+    followed = Passage(named.pk, named.edition, True, his)
+    with CaptureQueriesContext(connection) as queries:
+        assert not withdrawn([*passages, followed])
+    assert len(queries) == 5
+    named.members.clear()
+    assert withdrawn([*passages, followed]) == {followed}
+    Session.objects.update(expire_date=timezone.now() - timedelta(seconds=1))
+    named.members.set([charlie])
+    assert withdrawn([followed]) == {followed}
