@@ -180,6 +180,8 @@ class Administrators:
     def visits(self) -> Iterator[Visit]:
         yield Visit("admin", self._get("admin:index"))
         yield Visit("admin: health", self._get("admin:catalog_provider_health"))
+        yield Visit("admin: overview of what is spent", self._get("admin:usage_charge_overview"))
+        yield Visit("admin: all charges of a month", self._read("admin:usage_charge_sheet"))
         for model, desk in admin.site._registry.items():
             name = f"admin:{model._meta.app_label}_{model._meta.model_name}"
             yield from self._lists(name, desk)
@@ -188,6 +190,10 @@ class Administrators:
 
     def _get(self, name: str, *arguments: Any, **query: Any) -> Callable[[], object]:
         return partial(get, self.client, reverse(name, args=arguments), **query)
+
+    def _read(self, name: str) -> Callable[[], object]:
+        """To the end: it is sent as it is read."""
+        return lambda: sum(map(len, self._get(name)()))  # type: ignore[call-overload]  # a response can be read
 
     def _lists(self, name: str, desk: ModelAdmin[Any]) -> Iterator[Visit]:
         """The list as it opens, its last page, each of its orders, filters and searches."""

@@ -5,14 +5,17 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib import admin, messages
-from django.db.models import QuerySet
+from django.db.models import Count, Q, QuerySet
+from django.db.models.functions import Now
 from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
-from django.utils.translation import ngettext
 
 from accounts.long_lists import Before, LongListAdmin, Seen
 from conversations import sharing
 from conversations.models import Generation, Share, SharingRules
+from usage.admin.dashboard import Panel, panel
 
 
 @admin.register(Generation)
@@ -91,3 +94,24 @@ class SharingRulesAdmin(admin.ModelAdmin[SharingRules]):
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return super().has_add_permission(request) and not SharingRules.objects.exists()
+
+
+@panel
+def at_work() -> Panel:
+    """Answers under way, for the overview of what is spent. Stuck: their worker was not heard of within its lease."""
+    live = Generation.objects.live()
+    counts = live.aggregate(
+        queued=Count("pk", filter=Q(state=Generation.State.QUEUED)),
+        running=Count("pk", filter=Q(state=Generation.State.RUNNING)),
+        stuck=Count("pk", filter=Q(state=Generation.State.RUNNING, lease_until__lt=Now())),
+    )
+    return Panel(
+        gettext("Answers under way"),
+        [
+            (gettext("waiting for a worker"), str(counts["queued"])),
+            (gettext("being written"), str(counts["running"])),
+            (gettext("stuck: their worker is not heard of"), str(counts["stuck"])),
+        ],
+        reverse("admin:conversations_generation_changelist"),
+        is_alarming=counts["stuck"] > 0,
+    )

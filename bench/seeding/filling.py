@@ -197,6 +197,7 @@ def limits() -> None:
     AtOnce.objects.create(most=20)
     Limit.objects.create(amount=1_000)
     Limit.objects.create(amount=100_000, shared=True)
+    AtOnce.objects.create(most=20)
     Limit.objects.create(amount=500, unit="requests", window="day", group=Group.objects.get(name="Team 1"))
     for place, member in enumerate(some[:20]):
         Limit.objects.create(amount=5 + place, member=member)

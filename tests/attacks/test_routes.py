@@ -103,6 +103,8 @@ TABLE = """
 /admin/usage/call/<path:object_id>/delete/                           in  in  in  in  403 403  in  in  in  in  403 403
 /admin/usage/call/<path:object_id>/change/                           in  in  in  in  403 200  in  in  in  in  403 403
 /admin/usage/call/<path:object_id>/                                  in  in  in  in  302 302  in  in  in  in  302 302
+/admin/usage/charge/overview/                                        in  in  in  in  403 200  in  in  in  in  403 405
+/admin/usage/charge/sheet/                                           in  in  in  in  403 200  in  in  in  in  403 405
 /admin/usage/charge/                                                 in  in  in  in  403 200  in  in  in  in  403 200
 /admin/usage/charge/add/                                             in  in  in  in  403 403  in  in  in  in  403 403
 /admin/usage/charge/<path:object_id>/history/                        in  in  in  in  403 200  in  in  in  in  403 200

@@ -6,7 +6,7 @@ import uuid
 
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
-from django.db.models import Value
+from django.db.models import Q, Value
 from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
@@ -76,6 +76,9 @@ class Reply(models.Model):
 
     class Meta:
         verbose_name, verbose_name_plural = _("reply"), _("replies")
+        indexes = [
+            models.Index(fields=["error_code", "ended_at"], name="replies_that_failed", condition=~Q(error_code=""))
+        ]
 
     def __str__(self) -> str:
         return self.error_code or self.finish_reason

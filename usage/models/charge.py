@@ -152,6 +152,7 @@ class Charge(models.Model):
             models.Index(fields=["created_at"], name="charges_by_time"),
             models.Index(fields=["member_id", "created_at"], name="charges_of_a_member_by_time"),
             models.Index(fields=["sent_at"], name="charges_by_start"),
+            models.Index(fields=["sent_at"], name="charges_without_a_price", condition=Q(cost=None)),
             models.Index(fields=["member_id", "sent_at"], name="charges_of_a_member"),
             models.Index(fields=["conversation_id"], name="charges_of_a_conversation"),
             models.Index(fields=["generation_id"], name="charges_of_an_answer"),

@@ -1,0 +1,21 @@
+"""What the desk's first page says of money."""
+
+from __future__ import annotations
+
+from django import template
+
+from usage import overview
+
+register = template.Library()
+
+
+@register.simple_tag
+def waiting_requests() -> int:
+    """How many requests for raises nobody has decided."""
+    return overview.waiting()
+
+
+@register.filter
+def in_groups(number: int) -> str:
+    """1,234,567"""
+    return f"{number:,}"
