@@ -23,7 +23,7 @@ from accounts.acting import NamedDeeds
 from catalog import circuits, discovering
 from catalog.defaults import ADDRESSES
 from catalog.forms import ProviderForm, StepFormSet
-from catalog.models import Band, BilledAs, LanguageModel, Price, Provider, Rate, Route, Rule, Step
+from catalog.models import Band, BilledAs, LanguageModel, Provider, Rate, Route, Rule, Step
 from catalog.sentences import translated
 from providers.errors import ProviderError
 
@@ -219,20 +219,6 @@ class RuleAdmin(NamedDeeds, admin.ModelAdmin[Rule]):
 
 
 # What it costs ------------------------------------------------------------------------------------------------------
-
-
-@admin.register(Price)
-class PriceAdmin(NamedDeeds, admin.ModelAdmin[Price]):
-    list_display = ("model", "currency", "band", "cache_hit", "cache_miss", "output", "valid_from", "valid_to", "note")
-    list_filter = ("model", "currency", "band")
-    list_select_related = ("model__provider", "band")
-    date_hierarchy = "valid_from"
-    ordering = ("model__provider__name", "model__name", "-valid_from", "band")
-    fieldsets = (
-        (None, {"fields": ("model", "currency", "band", "valid_from", "valid_to")}),
-        (_("For a million tokens"), {"fields": ("cache_hit", "cache_miss", "output")}),
-        (None, {"fields": ("per_call", "note")}),
-    )
 
 
 @admin.register(Band)

@@ -24,9 +24,15 @@ Names = Mapping[tuple[type[Model], str], str]
 
 @dataclass(frozen=True)
 class Change:
+    """before: "" of what was added. after: "" of what was deleted."""
+
     column: str
     before: str
     after: str
+
+    @property
+    def said(self) -> str:
+        return f"{self.column}: {' → '.join(filter(None, (self.before, self.after)))}"
 
 
 @dataclass(frozen=True)
@@ -56,10 +62,11 @@ def _changes(act: Act, fields: Mapping[str, Any], names: Names) -> Iterable[Chan
         if name in UNTOLD or name not in act.row or (act.before is not None and name not in act.before):
             continue
         now, before = (_said(field, row.get(name), names) for row in (act.row, act.before or {}))
-        if act.deed == Act.Deed.DELETED:
-            now, before = NONE, now
-        if {now, before} != {NONE}:
+        if act.deed == Act.Deed.CHANGED:
             yield Change(str(field.verbose_name), before, now)
+        elif now != NONE:
+            there = ("", now) if act.deed == Act.Deed.ADDED else (now, "")
+            yield Change(str(field.verbose_name), *there)
 
 
 def _said(field: Field[Any, Any], value: Any, names: Names) -> str:
@@ -67,7 +74,7 @@ def _said(field: Field[Any, Any], value: Any, names: Names) -> str:
         return NONE
     if isinstance(field, ForeignKey):
         return names.get((field.remote_field.model, str(value)), str(value))
-    match field.to_python(value):
+    match field.to_python(str(value) if isinstance(value, float) else value):  # a float is not what was written
         case bool() as it:
             return _("yes") if it else _("no")
         case Decimal() as it:

@@ -194,7 +194,6 @@ def limits() -> None:
     """For everybody, for a group, for some members; raises, and who asks for one."""
     _leave_triggers("origin")  # what is done here is noted
     now, some = timezone.now(), User.objects.filter(email__endswith="@seeded.example").order_by("pk")
-    AtOnce.objects.create(most=20)
     Limit.objects.create(amount=1_000)
     Limit.objects.create(amount=100_000, shared=True)
     AtOnce.objects.create(most=20)

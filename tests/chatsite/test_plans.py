@@ -74,10 +74,10 @@ SMALL = {  # a few rows for each member, administrator or process, at most
     "usage_act",  # what administrators change of money
     "usage_alert",  # three of a budget and its window, at most
     "usage_atonce",
+    "usage_notice",  # for each of those whom an alert is told
     "usage_balance",  # a month, or a day, of a limit
     "usage_hold",  # of answers that are under way
     "usage_limit",
-    "usage_notice",  # of an alert, to whom it concerns
     "usage_raise",
     "usage_raiserequest",
     "usage_reading",  # every quarter of an hour one

@@ -3,6 +3,6 @@
 Prices stand in the catalog; their pages are here, because what a price does is told by the ledger.
 """
 
-from usage.admin import acts, balances, dashboard, ledger, limits, people, raises
+from usage.admin import acts, balances, dashboard, ledger, limits, people, prices, raises
 
-__all__ = ["acts", "balances", "dashboard", "ledger", "limits", "people", "raises"]
+__all__ = ["acts", "balances", "dashboard", "ledger", "limits", "people", "prices", "raises"]

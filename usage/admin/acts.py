@@ -39,12 +39,18 @@ class Kinds(admin.SimpleListFilter):
         return queryset.filter(table=self.value()) if self.value() else queryset
 
 
+class Whoever(Seen):
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.title = _("who did it")
+
+
 @admin.register(Act)
 class ActAdmin(Accounts[Act]):
     found_by = ("by_id",)
     member_column = "by_id"
     list_display = ("created_at", "who", "deed", "kind", "about", "changes")
-    list_filter = (Before, "deed", Kinds, ("by_label", Seen))
+    list_filter = (Before, "deed", Kinds, ("by_label", Whoever))
     sortable_by = ("created_at", "deed")
     fields = readonly_fields = ("created_at", "who", "deed", "kind", "about", "changes", "row_id")
 
@@ -65,8 +71,7 @@ class ActAdmin(Accounts[Act]):
 
     @admin.display(description=_("before → now"))
     def changes(self, act: Act) -> SafeString:
-        rows = ((it.column, it.before, it.after) for it in _told(act).changes)
-        return format_html_join("", "<div>{}: {} → {}</div>", rows)
+        return format_html_join("", "<div>{}</div>", ((it.said,) for it in _told(act).changes))
 
 
 def _told(act: Any) -> Told:

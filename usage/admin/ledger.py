@@ -11,7 +11,7 @@ from uuid import UUID
 
 from asgiref.sync import sync_to_async
 from django.conf import settings
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.contrib.admin.options import IncorrectLookupParameters
 from django.contrib.auth.models import Group
 from django.core.exceptions import EmptyResultSet, PermissionDenied
@@ -21,7 +21,7 @@ from django.db.models import Model, Q, QuerySet
 from django.http import HttpRequest, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect
-from django.urls import URLPattern, path
+from django.urls import URLPattern, path, reverse
 from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.translation import gettext
@@ -291,6 +291,10 @@ class ChargeAdmin(ReadOnly[Charge]):
             charges = self.get_changelist_instance(request).queryset
         except IncorrectLookupParameters:
             return redirect("admin:usage_charge_changelist")
+        if Estimating(charges, 1).count > MOST:
+            said = gettext("A sheet holds %(most)s rows at most. Choose a month, or a day.") % {"most": f"{MOST:,}"}
+            self.message_user(request, said, messages.WARNING)
+            return redirect(f"{reverse('admin:usage_charge_changelist')}?{request.GET.urlencode()}")
         response = StreamingHttpResponse(told(charges), content_type="text/csv; charset=utf-8")
         response["Content-Disposition"] = 'attachment; filename="charges.csv"'
         return response
@@ -299,6 +303,7 @@ class ChargeAdmin(ReadOnly[Charge]):
 # The sheet ----------------------------------------------------------------------------------------------------------
 
 BATCH = 2_000  # rows that are read at once
+MOST = 200_000  # rows: within the time that an answer may take, which would cut a longer sheet without a word
 COLUMNS = (
     "sent_at",
     "finished_at",

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 from django import template
 
-from usage import overview
+from usage import amounts, overview
 
 register = template.Library()
 
@@ -19,3 +21,8 @@ def waiting_requests() -> int:
 def in_groups(number: int) -> str:
     """1,234,567"""
     return f"{number:,}"
+
+
+@register.filter
+def in_money(amount: Decimal) -> str:
+    return amounts.money(amount)

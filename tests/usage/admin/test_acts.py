@@ -27,6 +27,7 @@ def test_a_change_on_the_desk_is_noted_with_its_before_and_after_and_by_whom(des
     answer = desk.post(reverse("admin:usage_limit_change", args=[limit.pk]), form)
     assert answer.status_code == 302, answer.content.decode()
     added, changed = Act.objects.order_by("pk")
+    assert "at most: 10" in [it.said for it in told([added])[added.pk].changes]
     assert (added.deed, added.by_label, added.by_id) == ("insert", "", None)
     assert (changed.deed, changed.by_label, changed.by_id) == ("update", "Root", root.pk)
     assert changed.before == {"amount": 10.0}

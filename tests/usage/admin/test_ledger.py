@@ -18,7 +18,7 @@ from django.utils import timezone
 
 from accounts.models import User
 from catalog.models import LanguageModel, Price
-from tests.usage.admin.conftest import Staff
+from tests.usage.admin.conftest import Staff, said
 from tests.usage.conftest import opened
 from usage import raising
 from usage.admin import ledger
@@ -148,6 +148,15 @@ def test_a_sheet_of_many_pieces_has_every_row_once_also_those_of_one_instant(
         correct(charge, Decimal(number), f"number {number}")
     reasons = [it["reason"] for it in sheet(desk)]
     assert reasons == ["", *(f"number {number}" for number in range(10))]
+
+
+def test_a_sheet_that_would_be_cut_is_refused_with_what_to_do(
+    desk: Client, spent: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ledger, "MOST", 2)
+    html = desk.get("/admin/usage/charge/sheet/", {"purpose__exact": "answer"}, follow=True).content.decode()
+    assert said(html) == ["A sheet holds 2 rows at most. Choose a month, or a day."]
+    assert len(sheet(desk, member=str(spent.pk))) == 1
 
 
 FORMULAS = ['=HYPERLINK("https://evil.example")', "+1", "-1+cmd|' /C calc'!A0", "@SUM(1)", "\t=1", "＝1"]

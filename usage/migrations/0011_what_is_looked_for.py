@@ -8,7 +8,7 @@ from accounts.large_tables import AddIndex, PatientMigration
 
 class Migration(PatientMigration):
     dependencies = [
-        ("usage", "0009_at_once"),
+        ("usage", "0010_alerts"),
     ]
 
     operations = [
