@@ -243,7 +243,11 @@ ROWS = {
         f"{IMAGES}::test_an_image_of_a_deleted_conversation_is_gone_at_once",
         f"{RIGHTS}::test_a_removed_member_is_shown_no_image_any_more",
     ],
-    "ID13 lists and counts": [f"{STRANGERS}::test_the_list_holds_nobody_elses_conversations"],
+    "ID13 lists and counts": [
+        f"{STRANGERS}::test_the_list_holds_nobody_elses_conversations",
+        "conversations/test_spaces.py::test_others_find_nothing",
+        "conversations/test_seeing.py::test_a_removed_member_has_no_marks_of_what_is_said_without_them",
+    ],
     "ID15 every route, everybody": [
         f"{MATRIX}::test_every_route_has_a_line_and_every_line_a_route",
         f"{MATRIX}::test_a_route_that_somebody_adds_has_no_line",
