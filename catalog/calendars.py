@@ -10,6 +10,7 @@ from functools import lru_cache
 from zoneinfo import ZoneInfo, available_timezones
 
 import holidays
+from django.utils.formats import date_format
 from django.utils.translation import gettext
 
 DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
@@ -109,6 +110,14 @@ class WeekCalendar:
 def _instant(day: date, minute: int, zone: ZoneInfo, fold: int) -> datetime:
     there = datetime(day.year, day.month, day.day, minute // 60, minute % 60, fold=fold, tzinfo=zone)
     return there.astimezone(UTC)
+
+
+def clock(at: datetime, zone: str) -> str:
+    """What the clocks there show, and where: “12:00 Beijing time”."""
+    city = zone.rpartition("/")[2].replace("_", " ")
+    place = gettext("Beijing time") if zone == "Asia/Shanghai" else gettext("%(city)s time") % {"city": city}
+    values = {"time": date_format(at.astimezone(ZoneInfo(zone)), "TIME_FORMAT"), "place": place}
+    return gettext("%(time)s %(place)s") % values
 
 
 def is_holiday(country: str, day: date) -> bool:

@@ -11,17 +11,24 @@ from functools import wraps
 from uuid import UUID
 
 from django.db import IntegrityError, transaction
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from django.db.models.functions import Now
+from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from accounts.models import User
-from catalog import choosing
+from catalog import choosing, peaks
 from catalog.models import NotPermittedError, Route
 from catalog.rules import NO_IMAGES, Ability
 from conversations import bus, ending
 from conversations.deeds import deed
-from conversations.errors import KeyReusedError, NotAnswerableError, NotInGroupError, StillWrittenError
+from conversations.errors import (
+    KeyReusedError,
+    NotAnswerableError,
+    NotInGroupError,
+    NotWaitingError,
+    StillWrittenError,
+)
 from conversations.mentioning import mention
 from conversations.models import Attachment, Conversation, Generation, Membership, Message, Role, path
 from conversations.models.attachment import IMAGE_TOKENS
@@ -59,6 +66,7 @@ def start(
     parameters: Parameters = DEFAULT,
     images: Sequence[Attachment] = (),
     space: int | None = None,
+    off_peak: bool = False,
 ) -> Message:
     """Ask the first question of a new conversation, in the space of one of the author's groups or in none.
 
@@ -71,7 +79,7 @@ def start(
         conversation = Conversation(
             owner=author, title=_excerpt(text), seq=1, group_id=space, is_shared=space is not None
         )
-        question = _post(conversation, author, text, key, route, parameters, images, parent=None)
+        question = _post(conversation, author, text, key, route, parameters, images, off_peak, parent=None)
         conversation.save(force_insert=True)  # the last of its rows; PostgreSQL looks at the commit for what they name
         return question
 
@@ -88,6 +96,7 @@ def ask(
     *,
     parameters: Parameters = DEFAULT,
     images: Sequence[Attachment] = (),
+    off_peak: bool = False,
 ) -> Message:
     """Post a question at the end of what is shown and queue its answer.
 
@@ -97,7 +106,7 @@ def ask(
 
     def post() -> Message:
         with deed(conversation, author) as locked:
-            return _post(locked, author, text, key, route, parameters, images, parent=locked.leaf)
+            return _post(locked, author, text, key, route, parameters, images, off_peak, parent=locked.leaf)
 
     return _once(author, text, key, images, post, lambda asked: asked.conversation_id == conversation.pk)
 
@@ -112,6 +121,7 @@ def edit(
     *,
     parameters: Parameters = DEFAULT,
     images: Sequence[Attachment] = (),
+    off_peak: bool = False,
 ) -> Message:
     """Ask in other words: a sibling of `question`, with an answer of its own. Of another's question, only an owner may.
 
@@ -120,7 +130,7 @@ def edit(
 
     def post() -> Message:
         with deed(question.conversation, author, role_to_edit(question, author)) as locked:
-            return _post(locked, author, text, key, route, parameters, images, parent=question.parent)
+            return _post(locked, author, text, key, route, parameters, images, off_peak, parent=question.parent)
 
     def is_sibling(asked: Message) -> bool:
         return (asked.conversation_id, asked.parent_id) == (question.conversation_id, question.parent_id)
@@ -176,6 +186,7 @@ def _post(
     route: Route,
     parameters: Parameters,
     images: Sequence[Attachment],
+    off_peak: bool,
     parent: Message | None,
 ) -> Message:
     """The question's row and its queued answer, with the conversation's lock held. Its columns the caller saves."""
@@ -198,7 +209,7 @@ def _post(
     if images:
         Attachment.objects.hang(question, images)
     mention(conversation, question)
-    _queue(author, answer, route, parameters, elsewhere=parent != conversation.leaf)
+    _queue(author, answer, route, parameters, elsewhere=parent != conversation.leaf, off_peak=off_peak)
     return question
 
 
@@ -210,13 +221,16 @@ def _answer(question: Message) -> Message:
     )
 
 
-def _queue(member: User, answer: Message, route: Route, parameters: Parameters, *, elsewhere: bool) -> None:
+def _queue(
+    member: User, answer: Message, route: Route, parameters: Parameters, *, elsewhere: bool, off_peak: bool = False
+) -> None:
     """The row that a worker will claim, for an answer that is empty."""
     conversation, question = answer.conversation, answer.parent
     assert question is not None  # an answer always stands below its question
     _permit(question, member, route)
     generation = Generation(conversation=conversation, message=answer, member=member)
     _promise(generation, question, _choice(question, route), parameters)
+    _defer(generation, off_peak=off_peak, is_first=question.parent_id is None)
     generation.save(force_insert=True)
     conversation.show(answer, elsewhere=elsewhere)
     bus.tell_workers()
@@ -289,6 +303,20 @@ def _promise(generation: Generation, question: Message, choice: choosing.Choice,
     generation.parameters = parameters.to_store()
 
 
+def _defer(generation: Generation, *, off_peak: bool, is_first: bool) -> None:
+    """Let it wait for the cheap hours, if that is wanted and they are to come.
+
+    Answers of a conversation come in the order of their questions: behind one that waits, all wait.
+    """
+    now, route = timezone.now(), generation.route
+    peak = peaks.hours(route, now).peak if off_peak and route else None
+    if peak:
+        generation.not_before, generation.off_peak_zone = peak.until, peak.zone
+    before = Generation.objects.waiting().filter(conversation=generation.conversation_id).order_by("-not_before")
+    if not is_first and (ahead := before.first()) and not (peak and peak.until > ahead.not_before):
+        generation.not_before, generation.off_peak_zone = ahead.not_before, ahead.off_peak_zone
+
+
 def _excerpt(text: str) -> str:
     words = " ".join(text.split())
     return words if len(words) <= EXCERPT_LIMIT else words[: EXCERPT_LIMIT - 1].rstrip() + "…"
@@ -351,14 +379,49 @@ def _its_route(answer: Message, member: User) -> Route:
     return offer.named(answer.generation.route.name if answer.generation.route else "")
 
 
-def stop(conversation: Conversation, by: User | None = None) -> None:
-    """End every answer that is being written here. What was said is kept.
+def send_now(answer: Message, by: User | None = None) -> None:
+    """Let a question that waits for the cheap hours be answered at once, and those before it that wait, too.
+
+    Where nothing waits, as at a second click, nothing changes. Raises NotAllowedError.
+    """
+    with deed(answer.conversation, by) as locked:
+        waiting = Generation.objects.waiting().filter(conversation=locked)
+        if (meant := waiting.filter(message=answer).first()) is None:
+            return
+        before = waiting.filter(created_at__lte=meant.created_at)
+        ids = dict(before.order_by("pk").select_for_update(no_key=True).values_list("pk", "message"))
+        Message.objects.filter(pk__in=ids.values()).update(changed_seq=locked.seq)
+        Generation.objects.filter(pk__in=ids).update(not_before=Now(), off_peak_zone="")
+        bus.tell_workers()
+
+
+def take_back(answer: Message, member: User) -> Message:
+    """Delete a question that waits for the cheap hours, and give it back. Nothing was charged, and nothing is held.
+
+    Raises NotWaitingError: it is being answered, something stands below it by now, or somebody else asked it.
+    """
+    question = answer.parent
+    if question is None or question.author_id != member.pk:
+        raise NotWaitingError
+    with transaction.atomic():
+        Conversation.objects.locked().get(pk=answer.conversation_id, deleted_at=None).require(member, Role.WRITER)
+        is_last = not Message.objects.filter(parent=answer).exists()
+        if not is_last or not Generation.objects.waiting().filter(message=answer).exists():
+            raise NotWaitingError
+        remove(question if list(path.beside(answer)) == [answer.pk] else answer)
+    return question
+
+
+def stop(conversation: Conversation, by: User | None = None, *, waiting_too: bool = False) -> None:
+    """End every answer that is being written here. What was said is kept. What waits for the cheap hours goes on
+    waiting, unless it is meant as well.
 
     `by` a member: what is being written now, and what they themselves wait for; others' questions keep their place.
     A queued one ends at once. A running one is told to its worker, which hangs up upstream and ends it; if that worker
     is gone, the reaper does.
     """
-    _stop(conversation, Q() if by is None else Q(member=by) | Q(state=Generation.State.RUNNING))
+    meant = Generation.objects.live() if waiting_too else Generation.objects.at_work()
+    _stop(conversation, meant if by is None else meant.filter(Q(member=by) | Q(state=Generation.State.RUNNING)))
 
 
 def stop_for(member: User, conversation: Conversation | None = None) -> None:
@@ -367,14 +430,14 @@ def stop_for(member: User, conversation: Conversation | None = None) -> None:
     if conversation is not None:
         theirs = theirs.filter(conversation=conversation)
     for it in Conversation.objects.filter(pk__in=theirs.values("conversation")):
-        _stop(it, Q(member=member))
+        _stop(it, Generation.objects.live().filter(member=member))
 
 
-def _stop(conversation: Conversation, which: Q) -> None:
+def _stop(conversation: Conversation, meant: QuerySet[Generation]) -> None:
     with transaction.atomic():
         # Locked here already: between two answers of ours no worker may begin the next.
         Conversation.objects.locked().get(pk=conversation.pk)
-        for generation in Generation.objects.live().filter(which, conversation=conversation).order_by("pk"):
+        for generation in meant.filter(conversation=conversation).order_by("pk"):
             if not ending.end(generation, ending.Outcome(Generation.State.STOPPED), may=_is_queued):
                 _request_stop(generation)
 
@@ -398,9 +461,19 @@ def switch(message: Message, by: User | None = None) -> None:
 def remove(message: Message, by: User | None = None) -> None:
     """Delete a message and all below it; what stands beside it is shown then, or else what stands above it.
 
-    Raises StillWrittenError while one of them is being written, or waits for it.
+    What waits for the cheap hours ends. Raises StillWrittenError while one of them is being written, or is next.
     """
-    with deed(message.conversation, by, Role.OWNER) as locked:
+    with transaction.atomic():
+        locked = Conversation.objects.locked().get(pk=message.conversation_id, deleted_at=None)
+        if by is not None:
+            locked.require(by, Role.OWNER)
+        for generation in Generation.objects.waiting().filter(message__in=path.below(message)).order_by("pk"):
+            ending.end(generation, ending.Outcome(Generation.State.STOPPED), may=_is_queued)
+        _remove(message)
+
+
+def _remove(message: Message) -> None:
+    with deed(message.conversation) as locked:
         gone, beside = path.below(message), path.beside(message)
         if Generation.objects.live().filter(message__in=gone).exists():
             raise StillWrittenError
@@ -431,4 +504,4 @@ def delete(conversation: Conversation, by: User | None = None) -> None:
     with transaction.atomic():
         with deed(conversation, by, Role.OWNER) as locked:
             locked.deleted_at = Now()  # the database's clock
-        stop(conversation)
+        stop(conversation, waiting_too=True)

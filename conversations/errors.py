@@ -7,6 +7,7 @@ DeedError
 ├── NotAllowedError       they may read here, but not do that
 ├── NotInGroupError       the space is of a group that they are not in
 ├── NotAnswerableError    there is nothing to answer again here
+├── NotWaitingError       what would be taken back is under way, or not theirs
 ├── StillWrittenError     what would be deleted is still being written
 ├── TooManyPeopleError    nobody more can be invited
 └── SharingError          no link is made, or opened
@@ -46,6 +47,10 @@ class NotInGroupError(DeedError):
 
 class NotAnswerableError(DeedError):
     sentence = _("There is no question here that could be answered again.")
+
+
+class NotWaitingError(DeedError):
+    sentence = _("It can't be taken back any more: it is being answered, or something was asked below it.")
 
 
 class StillWrittenError(DeedError):

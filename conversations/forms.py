@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from django import forms
 from django.conf import settings
 from django.forms.boundfield import BoundField
+from django.utils import timezone
+from django.utils.functional import cached_property
 from django.utils.text import format_lazy
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import User
+from catalog import peaks
 from catalog.models import Offer, Route, not_open
 from catalog.rules import NO_IMAGES, Ability
 from conversations import attachments
@@ -20,6 +24,7 @@ from conversations.amounts import grouped
 from conversations.models import Conversation
 from conversations.models.conversation import TITLE_LIMIT
 from conversations.parameters import Parameters
+from conversations.reviewing import Raisable
 
 if TYPE_CHECKING:
     from django_stubs_ext import StrOrPromise
@@ -122,6 +127,11 @@ class ParametersForm(forms.Form):
         taken, typed = route.model.takes(route.effort if route.thinks else Route.Effort.OFF), self["effort"].value()
         return (route.model.takes(typed) if "effort" in taken - barred and typed in EFFORTS else taken) - barred
 
+    @cached_property
+    def hours(self) -> peaks.Hours:
+        """Whether it is dear to ask this model just now."""
+        return peaks.hours(self.chosen, timezone.now()) if self.chosen else peaks.Hours()
+
     @property
     def listed(self) -> list[Route]:
         """What everybody chooses from; all there is, if none is listed."""
@@ -200,6 +210,9 @@ def _tokens_up_to(most: int) -> forms.IntegerField:
     )
 
 
+OFF_PEAK = "off-peak"
+
+
 class QuestionForm(ParametersForm):
     """A question, and how it is to be answered. It carries a key, so that sending it twice asks once."""
 
@@ -207,6 +220,11 @@ class QuestionForm(ParametersForm):
     most_images, most_bytes = attachments.COUNT_LIMIT, attachments.QUESTION_LIMIT
     most_image_bytes, image_types = attachments.FILE_LIMIT, attachments.MEDIA_TYPES
     no_images = NO_IMAGES  # to whom they are refused
+
+    when = forms.ChoiceField(choices=[("", ""), (OFF_PEAK, "")], required=False)
+    raisable: Raisable | None = None  # the limit that refused it
+    is_taken_back = False  # its words come from a question that waited: no draft may stand in their place
+    said: Sequence[str] = ()  # beside the question, of other things than its fields
 
     key = forms.UUIDField(widget=forms.HiddenInput, error_messages={"required": _("Reload the page and send again.")})
     text = TypedField(
@@ -225,6 +243,11 @@ class QuestionForm(ParametersForm):
     def takes_images(self) -> bool:
         return self.routes.permits.may_use(Ability.IMAGES)
 
+    @property
+    def is_off_peak(self) -> bool:
+        """Whether it shall wait for the cheap hours, once the form is valid."""
+        return bool(self.cleaned_data["when"] == OFF_PEAK)
+
     def clean_route(self) -> str:
         name: str = self.cleaned_data["route"]
         if name in self.routes.refused:  # no page of ours offers it
@@ -242,7 +265,10 @@ class QuestionForm(ParametersForm):
     def refusals(self) -> list[str]:
         """What is said beside the question: all that does not stand at a field of the settings."""
         elsewhere = {field.name for field in self.settings}
-        said = [str(it) for name, errors in self.errors.items() if name not in elsewhere for it in errors]
+        said = [
+            *self.said,
+            *(str(it) for name, errors in self.errors.items() if name not in elsewhere for it in errors),
+        ]
         return [*said, gettext("Not sent yet: look at the settings below.")] if self.has_unfit_settings else said
 
     def chosen_route(self) -> Route:

@@ -146,7 +146,7 @@ class GrowingAnswer:
         generation = self.message.generation
         if self._spoke_at > generation.folded_seq:
             return "writing"
-        return "thinking" if self._thought_at > generation.folded_seq else generation.state
+        return "thinking" if self._thought_at > generation.folded_seq else generation.phase
 
     def _say(self, text: str) -> None:
         if not self._has_begun:
@@ -195,7 +195,7 @@ def message(shown: Message, growing: Mapping[UUID, GrowingAnswer], face: Face) -
     if shown.is_answer and shown.generation.pk in growing:
         return growing[shown.generation.pk].html()
     text = _as_written(shown) if shown.is_answer else _as_typed(shown.text)
-    phase = shown.generation.state if shown.is_answer else ""
+    phase = shown.generation.phase if shown.is_answer else ""
     reasoning = markdown.render(shown.reasoning) if shown.reasoning and face.shows_thinking else ""
     return _message(shown, face, phase, reasoning, text)
 
@@ -249,7 +249,7 @@ def _has_gone_on(generation: Generation, phase: str) -> bool:
 
 def growing_answers(messages: Iterable[Message], face: Face = MEMBERS) -> dict[UUID, GrowingAnswer]:
     """Those of the messages that are being written, each with what its log has said, by generation."""
-    growing = {m.generation.pk: GrowingAnswer(m, face) for m in messages if m.is_answer and m.generation.is_live}
+    growing = {m.generation.pk: GrowingAnswer(m, face) for m in messages if m.is_answer and m.generation.is_at_work}
     for event in events.since({pk: answer.seq for pk, answer in growing.items()}):
         growing[event.generation_id].take(event)
     for answer in growing.values():
@@ -299,7 +299,7 @@ class News:
     @property
     def live(self) -> list[Message]:
         told = {m.pk: m for m in (*self.messages, *(self.window[1] if self.window else ()))}
-        return [m for m in told.values() if m.is_answer and m.generation.is_live]
+        return [m for m in told.values() if m.is_answer and m.generation.is_at_work]
 
     @property
     def is_nothing(self) -> bool:
@@ -371,7 +371,7 @@ def _news(
 
 def is_live(conversation: Conversation) -> bool:
     """Whether there is something to stop, on the shown path or on another branch."""
-    return Generation.objects.live().filter(conversation=conversation).exists()
+    return Generation.objects.at_work().filter(conversation=conversation).exists()
 
 
 def patch_frame(patches: Iterable[Patch]) -> str:

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from conversations.views import acting, asking, attachments, people, preferences, reading, shared, shares
+from conversations.views import acting, asking, attachments, people, preferences, reading, shared, shares, spending
 
 urlpatterns = [
     path("", reading.index, name="index"),
@@ -10,6 +10,10 @@ urlpatterns = [
     path("settings/", preferences.preferences, name="preferences"),
     path("parameters/", reading.parameters, name="parameters"),
     path("notices/<uuid:notice_id>/dismiss/", acting.dismiss, name="dismiss"),
+    path("usage/", spending.usage, name="usage"),
+    path("usage/left/", spending.left, name="left"),
+    path("usage/charges.csv", spending.charges, name="charges"),
+    path("usage/raise/", spending.ask_for_more, name="raise"),
     path("c/", asking.start, name="start"),
     path("c/<uuid:conversation_id>/", reading.conversation, name="conversation"),
     path("c/<uuid:conversation_id>/news/", reading.news, name="news"),
@@ -27,6 +31,8 @@ urlpatterns = [
     path("c/<uuid:conversation_id>/m/<uuid:message_id>/earlier/", reading.earlier, name="earlier"),
     path("c/<uuid:conversation_id>/m/<uuid:message_id>/later/", reading.later, name="later"),
     path("c/<uuid:conversation_id>/m/<uuid:message_id>/edit/", asking.edit, name="edit"),
+    path("c/<uuid:conversation_id>/m/<uuid:message_id>/now/", acting.send_now, name="send_now"),
+    path("c/<uuid:conversation_id>/m/<uuid:message_id>/back/", asking.take_back, name="take_back"),
     path("c/<uuid:conversation_id>/m/<uuid:message_id>/again/", acting.again, name="again"),
     path("c/<uuid:conversation_id>/m/<uuid:message_id>/continue/", acting.carry_on, name="continue"),
     path("c/<uuid:conversation_id>/m/<uuid:message_id>/show/", acting.show, name="show"),

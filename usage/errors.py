@@ -27,7 +27,8 @@ class UnpricedError(SpendingError):
 
 
 class LimitReachedError(SpendingError):
-    """Which kind of limit: a raise of it may be asked for. `resets_at`: None while it is held by answers under way.
+    """Which kind of limit: a raise of it may be asked for, unless others share it. `resets_at`: None while it is held
+    by answers under way.
 
     used_up: how it stands, if nothing is left of it even once all that is held is given back.
     """
@@ -35,7 +36,14 @@ class LimitReachedError(SpendingError):
     code = "limit_reached"
 
     def __init__(
-        self, sentence: str, unit: str, window: str, resets_at: datetime | None, used_up: Standing | None = None
+        self,
+        sentence: str,
+        unit: str,
+        window: str,
+        resets_at: datetime | None,
+        used_up: Standing | None = None,
+        *,
+        shared: bool = False,
     ) -> None:
         super().__init__(sentence)
-        self.unit, self.window, self.resets_at, self.used_up = unit, window, resets_at, used_up
+        self.unit, self.window, self.resets_at, self.used_up, self.shared = unit, window, resets_at, used_up, shared

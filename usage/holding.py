@@ -403,7 +403,8 @@ def _reached(it: Standing, at: datetime, *, is_used_up: bool) -> LimitReachedErr
         sentence += " " + _("There is room again from %(moment)s on.") % {"moment": _moment(resets_at)}
     else:
         sentence += " " + _("There is room again once an answer that is under way has ended.")
-    return LimitReachedError(sentence, it.limit.unit, it.limit.window, resets_at, it if is_used_up else None)
+    used_up, shared = it if is_used_up else None, it.limit.shared
+    return LimitReachedError(sentence, it.limit.unit, it.limit.window, resets_at, used_up, shared=shared)
 
 
 def _gives_back(it: Standing) -> datetime | None:

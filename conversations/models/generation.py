@@ -14,6 +14,7 @@ from django.db.models.functions import Now
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from catalog.calendars import clock
 from conversations.models.heirs import to_its_owner
 
 QUEUED_ANEW = [
@@ -38,6 +39,14 @@ class GenerationQuerySet(models.QuerySet["Generation"]):
     def live(self) -> GenerationQuerySet:
         """Queued or running: something will still be said."""
         return self.filter(state__in=Generation.LIVE)
+
+    def waiting(self) -> GenerationQuerySet:
+        """For the cheap hours: their member said so, and they have not come."""
+        return self.filter(state=Generation.State.QUEUED, off_peak_zone__gt="", not_before__gt=Now())
+
+    def at_work(self) -> GenerationQuerySet:
+        """Live and not waiting for hours: being written, or next in the queue."""
+        return self.live().filter(~Q(state=Generation.State.QUEUED) | Q(off_peak_zone="") | Q(not_before__lte=Now()))
 
     def claim(self, owner: str, limit: int) -> list[Generation]:
         """Take up to `limit` queued generations for a worker, each under a new epoch and a lease.
@@ -98,6 +107,14 @@ class Generation(models.Model):
     state = models.CharField(_("state"), max_length=12, choices=State, default=State.QUEUED)
     stop_requested = models.BooleanField(default=False)
     not_before = models.DateTimeField(_("not before"), db_default=Now())
+    off_peak_zone = models.CharField(
+        _("waits for the cheap hours of"),
+        max_length=60,
+        blank=True,
+        default="",
+        db_default="",
+        help_text=_("A time zone, whose clocks they go by. Blank: it waits for no hours."),
+    )
     # How it was asked for: a Parameters, and why Auto chose this route.
     parameters = models.JSONField(_("parameters"), default=dict, blank=True)
     routed_because = models.CharField(_("chosen by Auto because of"), max_length=60, blank=True)
@@ -199,6 +216,25 @@ class Generation(models.Model):
     def has_waited(self) -> bool:
         """In the queue, and longer than a moment: somebody may wonder for how long."""
         return self.state == self.State.QUEUED and timezone.now() - self.not_before > MOMENT
+
+    @property
+    def is_waiting(self) -> bool:
+        """For the cheap hours: nothing of it is under way."""
+        return self.state == self.State.QUEUED and bool(self.off_peak_zone) and self.not_before > timezone.now()
+
+    @property
+    def waits_until(self) -> str:
+        """“12:00 Beijing time”: by whose clocks prices change, since a message is shown to all its readers alike."""
+        return clock(self.not_before, self.off_peak_zone)
+
+    @property
+    def is_at_work(self) -> bool:
+        return self.is_live and not self.is_waiting
+
+    @property
+    def phase(self) -> str:
+        """Its state as a page shows it."""
+        return "waiting" if self.is_waiting else self.state
 
     @property
     def is_whole(self) -> bool:

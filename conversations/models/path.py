@@ -75,7 +75,7 @@ class Changes:
     """What happened in a conversation, on its path or elsewhere."""
 
     seqs: dict[uuid.UUID, int] = field(default_factory=dict)  # the latest messages that changed, and when
-    live: set[uuid.UUID] = field(default_factory=set)  # those that are being written or wait for it
+    live: set[uuid.UUID] = field(default_factory=set)  # those that are being written or are next, see `at_work`
 
     def beyond(self, seq: int) -> set[uuid.UUID]:
         return {pk for pk, changed in self.seqs.items() if changed > seq}
@@ -195,7 +195,8 @@ _CHANGES = """
       ) AS m
      UNION ALL
     SELECT conversation_id, message_id, NULL FROM conversations_generation
-     WHERE conversation_id = ANY(%(conversations)s) AND state IN ('queued', 'running')"""
+     WHERE conversation_id = ANY(%(conversations)s) AND state IN ('queued', 'running')
+       AND (state = 'running' OR off_peak_zone = '' OR not_before <= now())"""
 
 # Its words' size without reading them: PostgreSQL keeps it beside those that are stored elsewhere.
 _SIZE = "octet_length(m.text) + octet_length(m.reasoning)"

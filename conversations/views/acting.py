@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
 from uuid import UUID
 
-from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import render
 from django.utils.translation import gettext_lazy as _
@@ -15,13 +13,19 @@ from catalog.models import NoRouteError, Route
 from conversations import asking
 from conversations.errors import NotAnswerableError, StillWrittenError
 from conversations.forms import TitleForm
-from conversations.models import Conversation, Role, path
-from conversations.views.replying import MemberRequest, conversation_of, done, is_htmx, member_only, message_of
+from conversations.models import Role, path
+from conversations.reviewing import raisable
+from conversations.views.replying import (
+    MemberRequest,
+    conversation_of,
+    done,
+    impossible,
+    is_htmx,
+    member_only,
+    message_of,
+)
 from usage.errors import SpendingError
 from usage.models import Notice
-
-if TYPE_CHECKING:
-    from django_stubs_ext import StrOrPromise
 
 NOT_TO_BE_CONTINUED = _("Only the last answer can go on, and only if it was broken off after its first words.")
 
@@ -36,6 +40,15 @@ def stop(request: MemberRequest, conversation_id: UUID) -> HttpResponse:
 
 @require_POST
 @member_only
+def send_now(request: MemberRequest, conversation_id: UUID, message_id: UUID) -> HttpResponse:
+    """A question that waits for the cheap hours waits no longer."""
+    answer = message_of(request, conversation_id, message_id, Role.WRITER)
+    asking.send_now(answer, request.user)
+    return done(request, answer.conversation)
+
+
+@require_POST
+@member_only
 def again(request: MemberRequest, conversation_id: UUID, message_id: UUID) -> HttpResponse:
     """By the model that stands in the composer; without script by the answer's own."""
     answer = message_of(request, conversation_id, message_id, Role.WRITER)
@@ -43,7 +56,7 @@ def again(request: MemberRequest, conversation_id: UUID, message_id: UUID) -> Ht
     try:
         asking.ask_again(answer, request.user, Route.objects.offered_to(request.user.pk).named(name) if name else None)
     except (NotAnswerableError, NoRouteError, SpendingError) as error:
-        return _impossible(request, answer.conversation, error.sentence)
+        return impossible(request, answer.conversation, error.sentence, raisable(request.user, error))
     return done(request, answer.conversation)
 
 
@@ -54,17 +67,10 @@ def carry_on(request: MemberRequest, conversation_id: UUID, message_id: UUID) ->
     try:
         asking.carry_on(answer, request.user)
     except NotAnswerableError:
-        return _impossible(request, answer.conversation, NOT_TO_BE_CONTINUED)
+        return impossible(request, answer.conversation, NOT_TO_BE_CONTINUED)
     except (NoRouteError, SpendingError) as error:
-        return _impossible(request, answer.conversation, error.sentence)
+        return impossible(request, answer.conversation, error.sentence, raisable(request.user, error))
     return done(request, answer.conversation)
-
-
-def _impossible(request: MemberRequest, conversation: Conversation, sentence: StrOrPromise) -> HttpResponse:
-    if is_htmx(request):
-        return render(request, "conversations/replies.html#sentence", {"sentence": sentence}, status=422)
-    messages.error(request, str(sentence))
-    return done(request, conversation)
 
 
 @require_POST
@@ -105,7 +111,7 @@ def delete_message(request: MemberRequest, conversation_id: UUID, message_id: UU
     try:
         asking.remove(message, request.user)
     except StillWrittenError as error:
-        return _impossible(request, message.conversation, error.sentence)
+        return impossible(request, message.conversation, error.sentence)
     return done(request, message.conversation)
 
 

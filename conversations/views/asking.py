@@ -9,17 +9,19 @@ from uuid import UUID, uuid4
 from django.db import connection
 from django.http import Http404, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST
 
 from catalog.models import NoRouteError, Offer, Route
 from conversations import asking, showing
 from conversations.attachments import UnfitImageError, prepare
-from conversations.errors import KeyReusedError, NotInGroupError
-from conversations.forms import QuestionForm, fresh_question
+from conversations.errors import KeyReusedError, NotInGroupError, NotWaitingError
+from conversations.forms import PARAMETERS, QuestionForm, fresh_question
 from conversations.models import Attachment, Conversation, Message, Role
 from conversations.models.message import find_images
+from conversations.reviewing import Raisable, ask_for_more, raisable
 from conversations.views.reading import page, space_named
-from conversations.views.replying import MemberRequest, conversation_of, is_htmx, member_only, message_of
+from conversations.views.replying import MemberRequest, conversation_of, impossible, is_htmx, member_only, message_of
 from usage.errors import SpendingError
 
 type Deed = Callable[..., Message]  # what is left to give: text, key, route; parameters and images by name
@@ -60,18 +62,23 @@ def _posted(
 ) -> HttpResponse:
     if "reset" in request.POST:
         return _reset(request, conversation, editing)
+    if "limit" in request.POST:
+        return _asked_for_more(request, conversation, editing)
     form = QuestionForm(request.POST, routes=Route.objects.offered_to(request.user.pk))
     if not form.is_valid():
         return _refused(request, conversation, form, editing, status=422)
     text, key = form.cleaned_data["text"], form.cleaned_data["key"]
     try:
         images = _images(request, editing)
-        question = deed(text, key, form.chosen_route(), parameters=form.parameters, images=images)
+        question = deed(
+            text, key, form.chosen_route(), parameters=form.parameters, images=images, off_peak=form.is_off_peak
+        )
     except KeyReusedError as error:
         form.add_error(None, error.sentence)
         return _refused(request, conversation, form, editing, status=409)
     except (NoRouteError, NotInGroupError, UnfitImageError, SpendingError) as error:
         form.add_error(None, error.sentence)
+        form.raisable = raisable(request.user, error)
         return _refused(request, conversation, form, editing, status=422)
     return _asked(request, conversation, question, form.routes, was_editing=editing is not None)
 
@@ -90,6 +97,35 @@ def _reset(request: MemberRequest, conversation: Conversation | None, editing: M
     kept = {name: request.POST.get(name, "") for name in ("key", "text", "route")}
     form = QuestionForm(routes=Route.objects.offered_to(request.user.pk), initial=kept)
     return page(request, conversation, form, editing=editing)
+
+
+def _asked_for_more(request: MemberRequest, conversation: Conversation | None, editing: Message | None) -> HttpResponse:
+    """Without script the button that asks for a raise sends the question along, so that it is not lost."""
+    kept = {name: request.POST.get(name, "") for name in ("key", "text", "route", *PARAMETERS)}
+    form = QuestionForm(routes=Route.objects.offered_to(request.user.pk), initial=kept)
+    form.said = ask_for_more(request.user, request.POST)
+    form.raisable = Raisable(request.POST["limit"], waits=not form.said)
+    return page(request, conversation, form, editing=editing, status=422 if form.said else 200)
+
+
+@require_POST
+@member_only
+def take_back(request: MemberRequest, conversation_id: UUID, message_id: UUID) -> HttpResponse:
+    """A question that waits for the cheap hours is deleted; its words stand in the composer, before what is there.
+
+    The whole page: a reply to the button would come to nobody, once a frame has taken the message out of the page.
+    """
+    answer = message_of(request, conversation_id, message_id, Role.WRITER)
+    try:
+        question = asking.take_back(answer, request.user)
+    except NotWaitingError as error:
+        return impossible(request, answer.conversation, error.sentence)
+    conversation = Conversation.objects.get(pk=answer.conversation_id)
+    form = fresh_question(request.user, conversation, question.text)
+    if question.image_count:
+        form.said = [_("Its images have to be chosen again.")]
+    form.is_taken_back = True
+    return page(request, conversation, form)
 
 
 def _asked(

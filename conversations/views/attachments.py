@@ -5,6 +5,7 @@ from __future__ import annotations
 from uuid import UUID
 
 from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404
 from django.utils.http import content_disposition_header
 from django.views.decorators.http import require_safe
@@ -14,7 +15,7 @@ from conversations.views.replying import MemberRequest, member_only
 
 
 @require_safe
-def image(request: HttpRequest, conversation_id: UUID, attachment_id: UUID) -> HttpResponse:
+def image(request: HttpRequest, conversation_id: UUID, attachment_id: UUID) -> HttpResponseBase:
     """An image of a question, to those who may read its conversation."""
     response = _image(request, conversation_id, attachment_id)
     if response.status_code == 200:

@@ -20,6 +20,7 @@ from conversations.models import Conversation, Message, Role, path
 from conversations.models.cost import of_conversation
 from conversations.models.path import Path
 from conversations.views.replying import MemberRequest, conversation_of, member_only, message_of
+from usage import personal
 from usage.models import Notice
 
 
@@ -98,6 +99,7 @@ def page(
     context |= {
         "listing": listing(request.user, None if space else spot),
         "told": Notice.objects.shown_to(request.user.pk),
+        "left": personal.tightest(request.user.pk),
     }
     return render(request, "conversations/detail.html", context, status=status)
 

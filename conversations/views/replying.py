@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import wraps
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 from uuid import UUID
 
 from django.conf import settings
+from django.contrib import messages
 from django.contrib.auth.views import redirect_to_login
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, render, resolve_url
 from django.views.csrf import csrf_failure
 from django.views.decorators.cache import never_cache
@@ -19,8 +21,12 @@ from accounts.models import User
 from conversations.errors import NotAllowedError
 from conversations.forms import PARAMETERS
 from conversations.models import Conversation, Membership, Message, Role
+from conversations.reviewing import Raisable
 
-type View = Callable[..., HttpResponse]
+if TYPE_CHECKING:
+    from django_stubs_ext import StrOrPromise
+
+type View = Callable[..., HttpResponseBase]
 
 
 class MemberRequest(HttpRequest):
@@ -38,7 +44,7 @@ def member_only(view: View) -> View:
 
     @never_cache
     @wraps(view)
-    def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+    def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         if request.user.is_authenticated:
             try:
                 return view(request, *args, **kwargs)
@@ -56,7 +62,8 @@ def member_only(view: View) -> View:
 def signed_out(request: HttpRequest, status: int) -> HttpResponse:
     """The draft of somebody whose session has run out, with a way to sign in and send it."""
     template = "conversations/replies.html#signed_out" if is_htmx(request) else "conversations/signed_out.html"
-    carried = {name: request.POST[name] for name in ("key", "route", "space", *PARAMETERS) if name in request.POST}
+    names = ("key", "route", "space", "when", *PARAMETERS)
+    carried = {name: request.POST[name] for name in names if name in request.POST}
     context = {
         "text": request.POST.get("text", ""),
         "carried": carried,
@@ -113,3 +120,14 @@ def done(request: HttpRequest, to: Any) -> HttpResponse:
     if is_htmx(request):
         return HttpResponse(status=204)
     return HttpResponseRedirect(resolve_url(to), status=303)
+
+
+def impossible(
+    request: MemberRequest, conversation: Conversation, sentence: StrOrPromise, limit: Raisable | None = None
+) -> HttpResponse:
+    """A deed that can't be done, and why. A limit that refused it may be asked to be raised."""
+    if is_htmx(request):
+        context = {"sentence": sentence, "raisable": limit}
+        return render(request, "conversations/replies.html#sentence", context, status=422)
+    messages.error(request, str(sentence))
+    return done(request, conversation)

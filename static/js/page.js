@@ -68,6 +68,7 @@
     if (selected) selectAgain(selected);
     if (focused && !focused.element.isConnected) focusAgain(focused);
     showPhase();
+    countAnew();
     tendLater();
   });
 
@@ -153,6 +154,28 @@
 
   setInterval(showPhase, 1_000);
   showPhase();
+
+  // What is left of a limit, once an answer has ended
+
+  const endOf = (answer) => answer && !isLive(answer) && answer.id + answer.dataset.state;
+  let counted = endOf(lastAnswer());
+
+  function countAnew() {
+    const now = endOf(lastAnswer());
+    if (now && now !== counted && byId("left")) htmx.trigger(byId("left"), "ended");
+    counted = now || counted;
+  }
+
+  // Prices change by the hour: when they do, the page asks once what holds now. Not all pages at once.
+
+  const spread = Math.random() * 5_000; // ms
+
+  setInterval(() => {
+    const peak = byId("peak");
+    if (document.hidden || !(Date.now() - ahead >= peak?.dataset.edge * 1_000 + spread)) return;
+    delete peak.dataset.edge;
+    htmx.trigger(peak, "edge");
+  }, 1_000);
 
   // What can wait: boxes that keys should scroll, and what is said aloud
 
@@ -300,6 +323,10 @@
     if (!composer) return showUnsent();
     const question = byId("question");
     const draft = stored("getItem", draftOf(composer.action));
+    if ("takenBack" in composer.dataset) {
+      if (!draft?.startsWith(question.value)) question.value = [question.value, draft].filter(Boolean).join("\n");
+      return keepDraft();
+    }
     if (draft && question.value.trim() === question.defaultValue.trim()) question.value = draft;
   }
 

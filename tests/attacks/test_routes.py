@@ -195,6 +195,10 @@ TABLE = """
 /settings/                                                           in  in  200 200 200 200  401 401 302 302 302 302
 /notices/<uuid:notice_id>/dismiss/                                   405 405 405 405 405 405  401 401 303 303 303 303
 /parameters/                                                         in  in  200 200 200 200  405 405 405 405 405 405
+/usage/                                                              in  in  200 200 200 200  405 405 405 405 405 405
+/usage/left/                                                         in  in  200 200 200 200  405 405 405 405 405 405
+/usage/charges.csv                                                   in  in  200 200 200 200  405 405 405 405 405 405
+/usage/raise/                                                        405 405 405 405 405 405  401 401 422 422 422 422
 /c/                                                                  405 405 405 405 405 405  401 401 303 303 303 303
 /c/<uuid:conversation_id>/                                           in  in  404 200 404 404  405 405 405 405 405 405
 /c/<uuid:conversation_id>/news/                                      in  in  404 200 404 404  405 405 405 405 405 405
@@ -212,6 +216,8 @@ TABLE = """
 /c/<uuid:conversation_id>/m/<uuid:message_id>/earlier/               in  in  404 200 404 404  405 405 405 405 405 405
 /c/<uuid:conversation_id>/m/<uuid:message_id>/later/                 in  in  404 200 404 404  405 405 405 405 405 405
 /c/<uuid:conversation_id>/m/<uuid:message_id>/edit/                  in  in  404 200 404 404  401 401 404 303 404 404
+/c/<uuid:conversation_id>/m/<uuid:message_id>/now/                   405 405 405 405 405 405  401 401 404 303 404 404
+/c/<uuid:conversation_id>/m/<uuid:message_id>/back/                  405 405 405 405 405 405  401 401 404 303 404 404
 /c/<uuid:conversation_id>/m/<uuid:message_id>/again/                 405 405 405 405 405 405  401 401 404 303 404 404
 /c/<uuid:conversation_id>/m/<uuid:message_id>/continue/              405 405 405 405 405 405  401 401 404 303 404 404
 /c/<uuid:conversation_id>/m/<uuid:message_id>/show/                  405 405 405 405 405 405  401 401 404 303 404 404

@@ -43,6 +43,10 @@ MATRIX = {
     "preferences": Row(gets=True, posts=True, data={"name": "Somebody"}),
     "parameters": Row(gets=True, posts=False),
     "dismiss": Row(gets=False, posts=True),
+    "usage": Row(gets=True, posts=False),
+    "left": Row(gets=True, posts=False),
+    "charges": Row(gets=True, posts=False),
+    "raise": Row(gets=False, posts=True, data={"limit": "money this_month"}),
     "start": Row(gets=False, posts=True, data={"text": "Hello"}),
     "conversation": Row(gets=True, posts=False),
     "news": Row(gets=True, posts=False),
@@ -60,6 +64,8 @@ MATRIX = {
     "earlier": Row(gets=True, posts=False),
     "later": Row(gets=True, posts=False),
     "edit": Row(gets=True, posts=True, data={"text": "Hello"}),
+    "send_now": Row(gets=False, posts=True),
+    "take_back": Row(gets=False, posts=True),
     "again": Row(gets=False, posts=True),
     "continue": Row(gets=False, posts=True),
     "show": Row(gets=False, posts=True),
@@ -156,7 +162,7 @@ def test_a_route_answers_to_its_own_verbs_only(
         allowed = MATRIX[name].posts if verb == "post" else MATRIX[name].gets if verb in ("get", "head") else False
         if allowed:
             # Asked of a question, of nobody's name, as the only owner, before there is an answer; and older than what?
-            can_refuse = (verb == "post" and name in {"again", "fork", "people", "leave"}) or name == "older"
+            can_refuse = (verb == "post" and name in {"again", "fork", "people", "leave", "raise"}) or name == "older"
             assert response.status_code < 400 or can_refuse, f"{verb} {name}"
         else:
             assert response.status_code == 405, f"{verb} {name}"
