@@ -123,6 +123,10 @@ def alice_signed_in(client: Client) -> User:
     return alice
 
 
+CONVERSATION_OF_THEN = """
+    INSERT INTO conversations_conversation (id, owner_id, title, named_by, parameters, seq, path_seq)
+    VALUES (gen_random_uuid(), %s, 'Tides', 'excerpt', '{}', 0, 0)
+"""
 CALL_OF_THEN = """
     INSERT INTO usage_call (id, generation_id, number, purpose, provider, model, conversation_id, member_id)
     VALUES (gen_random_uuid(), gen_random_uuid(), 1, 'answer', '', '', gen_random_uuid(), gen_random_uuid())
@@ -133,8 +137,9 @@ CALL_OF_THEN = """
 def before_the_indexes(database_url: str) -> Iterator[None]:
     call_command("migrate", "conversations", "0005", verbosity=0)
     call_command("migrate", "usage", "0002", verbosity=0)
-    Conversation.objects.create(owner=User.objects.create_user("alice@example.com"), title="Tides")
+    alice = User.objects.create_user("alice@example.com")
     with connection.cursor() as cursor:
+        cursor.execute(CONVERSATION_OF_THEN, [alice.pk])
         cursor.execute(CALL_OF_THEN)
     yield
     call_command("migrate", verbosity=0)  # whatever came of it: other tests need it
