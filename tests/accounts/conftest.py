@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
@@ -29,6 +30,12 @@ def quick_passwords(settings: Settings) -> None:
 def nobody_has_guessed_yet(db: None) -> Iterator[None]:
     yield
     cache.clear()  # its table is no model's, so a transactional test would leave its counts to the next one
+
+
+def beside(client: Client, page: str) -> dict[str, str]:
+    """What a member's page sends of the rows below it: none are added, none are there."""
+    names = re.findall(r'name="(\w+-(?:TOTAL|INITIAL)_FORMS)"', client.get(page).text)
+    return dict.fromkeys(names, "0")
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ from pytest_django import Settings
 from accounts import links
 from accounts.admin import MemberAdmin, MemberForm
 from accounts.models import User
-from tests.accounts.conftest import PASSWORD, at_once
+from tests.accounts.conftest import PASSWORD, at_once, beside
 
 SignedIn = Callable[[User], Client]
 MEMBERS = "/admin/accounts/user/"
@@ -37,7 +37,8 @@ def edit(client: Client, member: User, **fields: Any) -> HttpResponse:
         if getattr(member, box):
             shown[box] = "on"
     posted = {name: value for name, value in (shown | fields).items() if value is not None}
-    return client.post(f"{MEMBERS}{member.pk}/change/", posted)  # type: ignore[return-value]
+    page = f"{MEMBERS}{member.pk}/change/"
+    return client.post(page, beside(client, page) | posted)  # type: ignore[return-value]
 
 
 def make_link(client: Client, member: User) -> HttpResponse:

@@ -9,6 +9,7 @@ from django.core.exceptions import ValidationError
 from django.test import Client
 
 from accounts.models import User
+from tests.accounts.conftest import beside
 
 ADD = "/admin/accounts/user/add/"
 
@@ -77,6 +78,7 @@ def test_a_name_that_stands_already_keeps_nobody_from_being_changed(
     User.objects.create_user("impostor@example.org", name="Bоb")
     shown = User.objects.get(email=member)
     page = f"/admin/accounts/user/{shown.pk}/change/"
-    assert signed_in(alice).post(page, {"email": member, "name": shown.name}).status_code == 302
+    client = signed_in(alice)
+    assert client.post(page, beside(client, page) | {"email": member, "name": shown.name}).status_code == 302
     shown.refresh_from_db()
     assert not shown.is_active

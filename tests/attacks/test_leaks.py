@@ -151,7 +151,7 @@ def test_what_we_tell_the_model_stands_on_no_page(world: World, who: str) -> Non
     """LK6: neither our instructions nor those for titles; and another's question on nobody else's."""
     for route in MATRIX:
         answer = world.browser(who).get(world.address(route[1:]), follow=True)
-        page = answer.content.decode(errors="replace")
+        page = answer.getvalue().decode(errors="replace")
         assert SYSTEM[:40] not in page
         assert NAMING[:40] not in page
         assert who == "owner" or "What is a monad?" not in page, route

@@ -16,7 +16,6 @@ from django.test import Client
 from accounts import large_tables
 from accounts.models import User
 from chatsite.management.commands import prepare
-from conversations.models import Conversation
 
 pytestmark = pytest.mark.django_db
 
