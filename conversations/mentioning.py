@@ -37,5 +37,4 @@ def people(conversation: Conversation) -> QuerySet[User]:
 
 
 def _is_named(member: User, said: str) -> bool:
-    name = re.escape(names.plain(str(member)))
-    return re.search(rf"(?<!\w)@{name}(?!\w)", said) is not None
+    return re.search(rf"(?<!\w)@{re.escape(names.plain(str(member)))}(?!\w)", said) is not None

@@ -137,7 +137,10 @@ def links() -> None:
         INSERT INTO conversations_share_members (share_id, user_id)
         SELECT id, maker_id FROM conversations_share;
         INSERT INTO conversations_share_groups (share_id, group_id)
-        SELECT id, (SELECT min(id) FROM auth_group) FROM conversations_share;
+        SELECT share.id, team.id
+          FROM (SELECT id, row_number() OVER (ORDER BY id) AS n FROM conversations_share) AS share
+          JOIN (SELECT id, row_number() OVER (ORDER BY id) AS n, count(*) OVER () AS many FROM auth_group) AS team
+            ON team.n = share.n % many + 1;
         INSERT INTO conversations_visit (share_id, member_id, hour, count, last_at)
         SELECT id, NULLIF(maker_id, CASE WHEN hours = 1 THEN maker_id END), date_trunc('hour', created_at) +
                hours * interval '1 hour', 3, created_at + hours * interval '1 hour'

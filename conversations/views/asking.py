@@ -120,7 +120,7 @@ def take_back(request: MemberRequest, conversation_id: UUID, message_id: UUID) -
         question = asking.take_back(answer, request.user)
     except NotWaitingError as error:
         return impossible(request, answer.conversation, error.sentence)
-    conversation = Conversation.objects.get(pk=answer.conversation_id)
+    conversation = conversation_of(request, conversation_id)
     form = fresh_question(request.user, conversation, question.text)
     if question.image_count:
         form.said = [_("Its images have to be chosen again.")]

@@ -4,9 +4,25 @@ from __future__ import annotations
 
 import re
 from html.parser import HTMLParser
+from typing import Any
+
+from asgiref.sync import async_to_sync
 
 from tests.conversations.markdown.safety import assert_safe
 from tests.page import Element, Page
+
+
+def whole(answer: Any) -> bytes:
+    """What a page says, also one that is sent bit by bit."""
+
+    async def gathered() -> bytes:
+        return b"".join([piece async for piece in answer.streaming_content])
+
+    if answer.streaming and answer.is_async:
+        return async_to_sync(gathered)()
+    told: bytes = answer.getvalue()
+    return told
+
 
 # One line each, for titles, names, addresses: wherever less than Markdown is expected. Many fields take 40 letters.
 LINES = [

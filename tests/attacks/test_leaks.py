@@ -20,6 +20,7 @@ from catalog import keys
 from catalog.models import Provider
 from conversations.prompting import NAMING, SYSTEM
 from providers.messages import Secret
+from tests.attacks.pages import whole
 from tests.attacks.routes import World, digests, tables
 from tests.attacks.test_routes import MATRIX
 from tests.attacks.wire import said
@@ -151,7 +152,7 @@ def test_what_we_tell_the_model_stands_on_no_page(world: World, who: str) -> Non
     """LK6: neither our instructions nor those for titles; and another's question on nobody else's."""
     for route in MATRIX:
         answer = world.browser(who).get(world.address(route[1:]), follow=True)
-        page = answer.getvalue().decode(errors="replace")
+        page = whole(answer).decode(errors="replace")
         assert SYSTEM[:40] not in page
         assert NAMING[:40] not in page
         assert who == "owner" or "What is a monad?" not in page, route

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterable
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from django.apps import apps
 from django.db import connection, models
 
 from conversations.forms import PARAMETERS
+from conversations.share_forms import ShareForm
 from tests.attacks.routes import HTMX, World, form_of, tables, undone
 from tests.attacks.test_csrf import POSTS
 from tests.attacks.test_routes import NOT_LOOKED_AT
@@ -32,6 +34,14 @@ def value(field: models.Field[Any, Any], victim: str) -> str:
     if isinstance(field, models.UUIDField | models.ForeignKey):
         return victim
     return "987654" if isinstance(field, models.IntegerField | models.FloatField) else "smuggled"
+
+
+# Which fields these forms have.
+SHOWN: dict[str, Iterable[str]] = {
+    "c/<uuid:conversation_id>/share/": ShareForm.base_fields,
+    "shares/<uuid:share_id>/": ShareForm.base_fields,
+    "c/<uuid:conversation_id>/seen/": ["seq"],
+}
 
 
 def outcome(world: World, route: str, who: str, form: dict[str, str], headers: dict[str, str]) -> dict[str, list[str]]:
@@ -68,8 +78,9 @@ def test_a_form_takes_what_it_shows_and_no_column_besides(
     victim = world.people["stranger"]
     assert victim
     form = form_of(route[1:])
-    own = {"text", "key", "route", "title", "password", *PARAMETERS, *form}  # what the forms do show, by these names
+    # What the forms do show, by these names.
+    own = {"text", "key", "route", "title", "password", *PARAMETERS, *form, *SHOWN.get(route[1:], ())}
     smuggled = {name: value(field, str(victim.pk)) for name, field in columns().items()} | WISHES
     beside = {name: it for name, it in smuggled.items() if name not in own}
-    assert {"is_superuser", "is_staff", "owner", "owner_id", "member_id", "seq", "link_version"} <= set(beside)
+    assert {"is_superuser", "is_staff", "owner", "owner_id", "member_id", "seq", "link_version"} <= set(beside) | own
     assert outcome(world, route, who, beside | form, headers) == outcome(world, route, who, form, headers)

@@ -121,7 +121,7 @@ IN_TEMPLATES = {
     "trusts a variable": r"\|\s*(?:safe|safeseq)\b|\{%\s*autoescape\s+off|\{%\s*debug",
     "has script in an attribute": r"""\son\w+\s*=|javascript:|\shx-on|\shx-vals=['"]js:|\[[^\]]*\]\s*from:""",
     "has style in an attribute": r"\sstyle\s*=|<style\b",
-    "has a script without a nonce": r"<script\b(?![^>]*\bnonce=)",
+    "has a script without a nonce": r"<script\b(?![^>]*\b(?:nonce=|csp_nonce_attr\b))",
     "leads out with an opener": r"target=._blank(?![^>]*rel=.noopener)",
     "has a variable where no quotes are around it": r"""<[^<>"]*(?:"[^"]*"[^<>"]*)*\s[\w-]+=\{\{""",
 }
@@ -165,7 +165,7 @@ IN_SCRIPTS = re.compile(
     r"|\beval\(|new Function|\bFunction\(|set(?:Timeout|Interval)\(\s*[\"'`]|javascript:|\.on\w+\s*=\s*[\"'`]"
 )
 # A card's page, asked of ourselves and shown in a dialog, with scripts that stay dead: a visit would show no less.
-OUR_OWN_PAGE = 'new DOMParser().parseFromString(await reply.text(), "text/html").querySelector("main.card")'
+OUR_OWN_PAGE = 'new DOMParser().parseFromString(html, "text/html").querySelector("main.card")'
 LISTENS_TO_STRANGERS = re.compile(r"""addEventListener\(\s*["']message["']|\bonmessage\b|BroadcastChannel|opener\b""")
 
 
