@@ -247,7 +247,7 @@ def test_another_model_or_more_thinking_brings_the_settings_it_takes_with_what_w
 ) -> None:
     typed = {"route": "quick", "temperature": "0.7", "stop": "END", "max_tokens": "9999999"}
     calm = browser_of_alice.get("/parameters/", typed).content.decode()
-    assert calm.count("<hx-partial ") == 2
+    assert calm.count("<hx-partial ") == 3  # how much to think, what may be set, what the hour costs
     assert 'name="temperature" value="0.7"' in calm
     assert 'name="max_tokens" value="9999999"' in calm
     assert "from 1 to 2,048" in calm

@@ -242,7 +242,7 @@ def test_a_rename_is_seen_in_every_open_tab_and_a_deletion_too(
     page.goto(page.url + "delete/")
     page.get_by_role("button", name="Delete").click()
     expect(page.locator("#conversations")).not_to_contain_text("Mine")
-    expect(other).to_have_url(f"{window.address}/")
+    expect(other).to_have_url(f"{window.address}/?gone")
     assert window.context.request.get(f"{window.address}{path}").status == 404
 
 
