@@ -49,9 +49,9 @@ def test_nothing_that_stands_moves_while_an_answer_thinks_is_written_and_ends(
     scene, second = Scene(), Script().role().tokens(tokenized("".join(PARAGRAPHS)), 400).finish().done()
     upstream.answer_with(playing(scene.script, second))
     page = visit(alice, **size).tab()
-    page.evaluate(SHIFTS)
     send(page, QUESTION)
     expect(answer(page).locator(".status")).to_be_visible()
+    page.evaluate(SHIFTS)  # from here on: a question that is typed may move the greeting
     for gate, seen in [
         (scene.thinking, answer(page).get_by_text("every write names.")),
         (scene.thought, answer(page).locator("pre")),
