@@ -132,10 +132,11 @@
     const address = link()?.dataset.news;
     if (!address || isLooking || isOpen() || document.hidden || isSignedOut) return;
     isLooking = true; // one at a time: an older answer that came late would set the page back
-    const url = `${address}?seq=${byId("cursor")?.value ?? 0}`;
+    const url = `${address}?seq=${byId("cursor")?.value ?? 0}&role=${chat().dataset.role}`;
     try {
       const reply = await fetch(url, { headers: { "HX-Request": "true" }, redirect: "error" });
       if (reply.status === 404) return leaveForGood();
+      if (reply.status === 409) return location.reload(); // as the socket's 4409
       const text = reply.status === 200 ? await reply.text() : "";
       // A socket that opened meanwhile has told more by now; what we asked before it would set the page back.
       if (text && !isOpen()) {

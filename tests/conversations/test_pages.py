@@ -129,6 +129,14 @@ def test_the_poll_says_nothing_until_there_is_something(
     assert '<data id="cursor" value="3">' in told.content.decode()
 
 
+def test_the_poll_of_a_page_that_was_made_for_another_role_says_so(
+    browser_of_alice: Client, conversation: Conversation
+) -> None:
+    here = f"/c/{conversation.pk}/news/"
+    assert browser_of_alice.get(here, {"seq": "0", "role": "reader"}).status_code == 409
+    assert browser_of_alice.get(here, {"seq": "0", "role": "owner"}).status_code == 200
+
+
 @pytest.mark.parametrize("seq", ["", "x", "-1", "9" * 40, "٣", "1.5", "1e3", "0x1"])
 def test_the_poll_of_a_page_that_makes_things_up_gets_the_whole_thread(
     browser_of_alice: Client, conversation: Conversation, seq: str
