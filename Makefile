@@ -41,7 +41,7 @@ faults: $(INSTALLED)-dev
 # Whole rounds are handed out, not the file; CI is unset because there Hypothesis would take the same examples each time.
 fuzz: $(INSTALLED)-dev
 	env -u CI FUZZ_EXAMPLES=$(or $(FUZZ_EXAMPLES),100000) $(PYTHON) -m pytest -n auto --dist load -k any_cut \
-	  tests/attacks/test_renderer_fuzz.py
+	  -o faulthandler_timeout=3600 tests/attacks/test_renderer_fuzz.py
 
 bench: $(INSTALLED)-dev
 	$(PYTHON) -m bench
