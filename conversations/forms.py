@@ -20,11 +20,11 @@ from catalog import peaks
 from catalog.models import Offer, Route, not_open
 from catalog.rules import NO_IMAGES, Ability
 from conversations import attachments
-from conversations.amounts import grouped
 from conversations.models import Conversation
 from conversations.models.conversation import TITLE_LIMIT
 from conversations.parameters import Parameters
 from conversations.reviewing import Raisable
+from usage.amounts import grouped
 
 if TYPE_CHECKING:
     from django_stubs_ext import StrOrPromise
@@ -234,7 +234,7 @@ class QuestionForm(ParametersForm):
             "required": _("Type a question first."),
             "max_length": format_lazy(
                 _("A question may have {most} characters; this one has %(show_value)d."),
-                most=f"{settings.QUESTION_LIMIT:,}",
+                most=grouped(settings.QUESTION_LIMIT),
             ),
         },
     )

@@ -9,18 +9,18 @@ from typing import Any
 from uuid import UUID
 
 from django import forms
-from django.conf import settings
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import User
-from conversations.amounts import grouped, money
 from conversations.crossing import Crossing
 from conversations.models import Conversation
 from usage import personal, raising, sheets
+from usage.amounts import grouped, money
 from usage.charts import Chart, stacked
 from usage.errors import LimitReachedError
 from usage.models import Charge, RaiseRequest
-from usage.personal import Left, Period
+from usage.periods import Period
+from usage.personal import Left
 
 LONGEST = 366  # days
 EARLIEST = date(2000, 1, 1)
@@ -148,13 +148,13 @@ def review(member: User, period: Period) -> Review:
         str(_("By day and model")),
         period.days,
         personal.by_day_and_model(member.pk, period),
-        say=lambda it: money(it, settings.CURRENCY),
+        say=money,
     )
     rows = personal.by_conversation(member.pk, period, LISTED + 1)
     return Review(
         period,
         chart,
-        money(sums["spent"], settings.CURRENCY),
+        money(sums["spent"]),
         grouped(sums["tokens"]),
         grouped(sums["calls"]),
         sums["estimated"],
@@ -169,7 +169,7 @@ def _lines(member: User, rows: Sequence[Mapping[str, Any]]) -> list[Line]:
     return [
         Line(
             readable.get(row["conversation_id"]),
-            money(row["spent"], settings.CURRENCY),
+            money(row["spent"]),
             grouped(row["tokens"]),
             grouped(row["calls"]),
             row["unpriced"] > 0,

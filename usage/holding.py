@@ -24,6 +24,7 @@ from django.utils.translation import gettext as _
 from catalog.models import LanguageModel, NoRouteError, Rate, Route
 from catalog.prices import PER_MILLION, Price
 from catalog.rules import Permits
+from usage.amounts import grouped
 from usage.errors import LimitReachedError, UnpricedError
 from usage.models import Balance, Charge, Hold, Limit, Raise, Unit
 from usage.models.charge import ChargeQuerySet
@@ -423,7 +424,7 @@ def _told(stands: Iterable[Standing]) -> list[str]:
 
 
 def _lowered(cap: int) -> str:
-    return _("There is room for %(count)s tokens, so the answer may end early.") % {"count": f"{cap:,}"}
+    return _("There is room for %(count)s tokens, so the answer may end early.") % {"count": grouped(cap)}
 
 
 def _stepped(step: Limit, route: Route) -> str:

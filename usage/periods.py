@@ -42,3 +42,8 @@ class Period:
     @property
     def end(self) -> datetime:
         return datetime.combine(self.last + timedelta(days=1), time.min, settings.TEAM_ZONE)
+
+    @property
+    def query(self) -> str:
+        """As an address names it."""
+        return f"first={self.first.isoformat()}&last={self.last.isoformat()}"

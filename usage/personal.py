@@ -6,7 +6,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from uuid import UUID
 
@@ -14,7 +13,6 @@ from django.conf import settings
 from django.contrib.auth.models import Group
 from django.db.models import Q
 from django.db.models.functions import Coalesce, TruncDate
-from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -25,6 +23,7 @@ from usage.holding import Standing
 from usage.models import Charge, RaiseRequest
 from usage.models.charge import ZERO, ChargeQuerySet, Totals
 from usage.models.limit import said
+from usage.periods import Period
 from usage.windows import Window, is_rolling
 
 WHEN = {
@@ -37,46 +36,6 @@ WHEN = {
     Window.THIS_WEEK: gettext_lazy("This week"),
     Window.THIS_MONTH: gettext_lazy("This month"),
 }
-
-
-@dataclass(frozen=True)
-class Period:
-    """Whole days of the team's calendar, as limits count them; the last one is part of it."""
-
-    first: date
-    last: date
-
-    @classmethod
-    def this_month(cls) -> Period:
-        today = timezone.now().astimezone(settings.TEAM_ZONE).date()
-        return cls(today.replace(day=1), today)
-
-    @classmethod
-    def last_month(cls) -> Period:
-        end = cls.this_month().first - timedelta(days=1)
-        return cls(end.replace(day=1), end)
-
-    @classmethod
-    def of_days(cls, count: int) -> Period:
-        today = cls.this_month().last
-        return cls(today - timedelta(days=count - 1), today)
-
-    @property
-    def days(self) -> list[date]:
-        return [self.first + timedelta(days=n) for n in range((self.last - self.first).days + 1)]
-
-    @property
-    def begin(self) -> datetime:
-        return datetime.combine(self.first, time.min, settings.TEAM_ZONE)
-
-    @property
-    def end(self) -> datetime:
-        return datetime.combine(self.last + timedelta(days=1), time.min, settings.TEAM_ZONE)
-
-    @property
-    def query(self) -> str:
-        """As an address names it."""
-        return f"first={self.first.isoformat()}&last={self.last.isoformat()}"
 
 
 # What was spent -----------------------------------------------------------------------------------------------------

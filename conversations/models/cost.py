@@ -15,7 +15,7 @@ from django.conf import settings
 from django.db import connection
 from django.utils.formats import number_format
 
-from conversations.amounts import grouped, money
+from usage.amounts import grouped, money
 
 if TYPE_CHECKING:
     from conversations.models import Message
@@ -77,7 +77,7 @@ class Cost:
 
     @property
     def said(self) -> str:
-        return money(self.amount, settings.CURRENCY)
+        return money(self.amount)
 
     @property
     def counts(self) -> dict[str, str]:

@@ -13,6 +13,7 @@ from conversations import reviewing
 from conversations.reviewing import PeriodForm, Raisable, RaiseForm, review, sheet
 from conversations.views.replying import MemberRequest, is_htmx, member_only
 from usage import personal
+from usage.periods import Period
 
 
 @require_safe
@@ -31,10 +32,10 @@ def _page(request: MemberRequest, form: PeriodForm, asking: RaiseForm | None = N
         "asking": asking or RaiseForm(limits=limits),
         "review": review(request.user, period),
         "periods": [
-            (_("This month"), personal.Period.this_month()),
-            (_("Last month"), personal.Period.last_month()),
-            (_("Last 7 days"), personal.Period.of_days(7)),
-            (_("Last 30 days"), personal.Period.of_days(30)),
+            (_("This month"), Period.this_month()),
+            (_("Last month"), Period.last_month()),
+            (_("Last 7 days"), Period.of_days(7)),
+            (_("Last 30 days"), Period.of_days(30)),
         ],
     }
     is_unfit = bool(form.errors or (asking and asking.errors))

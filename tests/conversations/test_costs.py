@@ -14,10 +14,10 @@ from django.test.utils import CaptureQueriesContext
 from accounts.models import User
 from catalog.models import LanguageModel, Price, Route
 from conversations import asking
-from conversations.amounts import money
 from conversations.models import Chunk, Conversation, Generation, Message
 from tests.conversations.replaying import Writer, assert_same, load
 from tests.usage.conftest import opened
+from usage.amounts import money
 from usage.models import Call
 from usage.spending import close_call, correct
 from usage.tokens import Tokens
@@ -150,4 +150,4 @@ def test_all_costs_of_a_page_are_one_statement(browser_of_alice: Client, alice: 
     ],
 )
 def test_small_sums_are_said_in_two_digits_that_count(amount: str, words: str) -> None:
-    assert money(Decimal(amount), "USD") == f"{words} USD"
+    assert money(Decimal(amount)) == f"{words} USD"

@@ -26,7 +26,7 @@ from conversations.models import Conversation, Message
 from tests.usage.conftest import opened
 from usage import personal, raising
 from usage.models import Charge, Limit, RaiseRequest
-from usage.personal import Period
+from usage.periods import Period
 from usage.spending import close_call
 from usage.tokens import Tokens
 

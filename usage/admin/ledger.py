@@ -33,7 +33,7 @@ from accounts.models import User
 from catalog.models import LanguageModel, Provider
 from usage import sheets
 from usage.admin.dashboard import overview_page
-from usage.amounts import money
+from usage.amounts import grouped, money
 from usage.models import Call, Charge
 from usage.periods import Period
 
@@ -288,7 +288,7 @@ class ChargeAdmin(ReadOnly[Charge]):
         except IncorrectLookupParameters:
             return redirect("admin:usage_charge_changelist")
         if Estimating(charges, 1).count > MOST:
-            said = gettext("A sheet holds %(most)s rows at most. Choose a month, or a day.") % {"most": f"{MOST:,}"}
+            said = gettext("A sheet holds %(most)s rows at most. Choose a month, or a day.") % {"most": grouped(MOST)}
             self.message_user(request, said, messages.WARNING)
             return redirect(f"{reverse('admin:usage_charge_changelist')}?{request.GET.urlencode()}")
         response = StreamingHttpResponse(told(charges), content_type="text/csv; charset=utf-8")

@@ -20,7 +20,7 @@ def waiting_requests() -> int:
 @register.filter
 def in_groups(number: int) -> str:
     """1,234,567"""
-    return f"{number:,}"
+    return amounts.grouped(number)
 
 
 @register.filter
