@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from contextlib import ExitStack, asynccontextmanager, closing
 from contextvars import copy_context
 from typing import IO, Any, override
 
@@ -16,10 +16,30 @@ from django.db import close_old_connections
 from django.http.response import HttpResponseBase
 from django.urls import set_script_prefix
 
-# Requests under way: a few more than the pool has connections. Forty that compute at once would leave the event loop
-# and the feed a fortieth of the interpreter; with twelve, 200 who ask within five seconds have their first word in
-# half the time.
-THREADS = 12
+THREADS = 12  # requests under way: a few more than the pool has connections
+
+# Of these so many may be young, that is computing; the others are taken to wait, for the database or for a client. All
+# threads share one interpreter: twelve that compute leave the event loop and the feed a thirteenth of it. See
+# docs/decisions/0006.
+YOUNG = 4
+YOUNG_SECONDS = 1.0
+
+
+class Turnstile:
+    """Lets a few in at once. Who has been inside for `seconds` is not counted any more."""
+
+    def __init__(self, places: int, seconds: float) -> None:
+        self._places = asyncio.Semaphore(places)
+        self._seconds = seconds
+
+    @asynccontextmanager
+    async def place(self) -> AsyncIterator[None]:
+        await self._places.acquire()
+        with ExitStack() as leaving:
+            leaving.callback(self._places.release)  # once, by whichever comes first
+            grown_old = asyncio.get_running_loop().call_later(self._seconds, leaving.close)
+            leaving.callback(grown_old.cancel)
+            yield
 
 
 class Pages(ASGIHandler):
@@ -32,6 +52,7 @@ class Pages(ASGIHandler):
     def __init__(self) -> None:
         super().__init__()
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="page")
+        self._turnstile = Turnstile(YOUNG, YOUNG_SECONDS)
 
     @override
     def load_middleware(self, is_async: bool = False) -> None:
@@ -43,7 +64,8 @@ class Pages(ASGIHandler):
             body = await self.read_body(receive)
         except RequestAborted:
             return
-        response = await self._in_thread(self._respond, scope, body)
+        async with self._turnstile.place():
+            response = await self._in_thread(self._respond, scope, body)
         try:
             await self.send_response(response, send)
         finally:  # also when the client goes meanwhile

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 from collections.abc import Iterator
 from typing import Any, cast
@@ -14,7 +15,7 @@ from django.urls import path
 from pytest_django import Settings
 
 from accounts.models import User
-from chatsite.pages import Pages
+from chatsite.pages import Pages, Turnstile
 
 FILES: list[io.BytesIO] = []
 
@@ -126,3 +127,47 @@ async def test_a_file_is_closed_when_the_client_goes_in_the_middle_of_it(pages: 
     with pytest.raises(GoneError):
         await Client(leaves=True).ask(pages, "/streams/")
     assert [it.closed for it in FILES] == [True]
+
+
+async def inside(turnstile: Turnstile, entered: list[int], number: int, stay: asyncio.Event) -> None:
+    async with turnstile.place():
+        entered.append(number)
+        await stay.wait()
+
+
+async def test_of_many_requests_a_few_are_begun_and_the_next_when_one_is_done() -> None:
+    turnstile, entered = Turnstile(2, seconds=3600), list[int]()
+    stays = [asyncio.Event() for _ in range(4)]
+    async with asyncio.TaskGroup() as group:
+        tasks = [group.create_task(inside(turnstile, entered, n, stay)) for n, stay in enumerate(stays)]
+        await asyncio.sleep(0)
+        assert entered == [0, 1]
+        stays[1].set()
+        await tasks[1]
+        await asyncio.sleep(0)
+        assert entered == [0, 1, 2]
+        tasks[0].cancel()
+        await asyncio.wait([tasks[0]])
+        await asyncio.sleep(0)
+        assert entered == [0, 1, 2, 3]
+        for stay in stays:
+            stay.set()
+
+
+async def test_those_that_take_long_keep_nobody_waiting_and_give_their_place_back_once() -> None:
+    turnstile, all_six = Turnstile(2, seconds=0.01), asyncio.Barrier(6)
+
+    async def meets() -> None:
+        async with turnstile.place():
+            await all_six.wait()
+
+    async with asyncio.timeout(10), asyncio.TaskGroup() as group:
+        for _ in range(6):
+            group.create_task(meets())
+    entered, stay = list[int](), asyncio.Event()
+    async with asyncio.TaskGroup() as group:
+        for number in range(3):
+            group.create_task(inside(turnstile, entered, number, stay))
+        await asyncio.sleep(0)
+        assert entered == [0, 1]
+        stay.set()
