@@ -17,6 +17,7 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.models import User
 from catalog import peaks
+from catalog.amounts import grouped
 from catalog.models import Offer, Route, not_open
 from catalog.rules import NO_IMAGES, Ability
 from conversations import attachments
@@ -24,7 +25,6 @@ from conversations.models import Conversation
 from conversations.models.conversation import TITLE_LIMIT
 from conversations.parameters import Parameters
 from conversations.reviewing import Raisable
-from usage.amounts import grouped
 
 if TYPE_CHECKING:
     from django_stubs_ext import StrOrPromise

@@ -12,10 +12,10 @@ from django import forms
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import User
+from catalog.amounts import grouped, money
 from conversations.crossing import Crossing
 from conversations.models import Conversation
 from usage import personal, raising, sheets
-from usage.amounts import grouped, money
 from usage.charts import Chart, stacked
 from usage.errors import LimitReachedError
 from usage.models import Charge, RaiseRequest

@@ -15,7 +15,7 @@ from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.utils.translation import pgettext
 
-from usage.amounts import figure, money
+from catalog.amounts import figure, money
 
 HEIGHT = 200  # px of the bars
 COLOURS = 7  # series with a colour of their own; what is beyond them is drawn and told together

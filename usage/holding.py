@@ -21,10 +21,10 @@ from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
+from catalog.amounts import grouped
 from catalog.models import LanguageModel, NoRouteError, Rate, Route
 from catalog.prices import PER_MILLION, Price
 from catalog.rules import Permits
-from usage.amounts import grouped
 from usage.errors import LimitReachedError, UnpricedError
 from usage.models import Balance, Charge, Hold, Limit, Raise, Unit
 from usage.models.charge import ChargeQuerySet

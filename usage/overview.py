@@ -20,9 +20,9 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from accounts.models import User
+from catalog.amounts import money
 from catalog.models import Price, Provider
 from usage import nearing, reconciling
-from usage.amounts import money
 from usage.charts import Chart, Point, stacked
 from usage.models import Charge, Hold, RaiseRequest, Reading, Reply
 from usage.models.charge import ChargeQuerySet

@@ -15,7 +15,7 @@ from django.conf import settings
 from django.db import connection
 from django.utils.formats import number_format
 
-from usage.amounts import grouped, money
+from catalog.amounts import grouped, money
 
 if TYPE_CHECKING:
     from conversations.models import Message

@@ -12,12 +12,12 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from accounts.models import User
+from catalog.amounts import money
 from catalog.models import LanguageModel, Price, Route
 from conversations import asking
 from conversations.models import Chunk, Conversation, Generation, Message
 from tests.conversations.replaying import Writer, assert_same, load
 from tests.usage.conftest import opened
-from usage.amounts import money
 from usage.models import Call
 from usage.spending import close_call, correct
 from usage.tokens import Tokens

@@ -15,8 +15,8 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.long_lists import Seen
 from accounts.models import User
+from catalog.amounts import money
 from usage.admin.ledger import ReadOnly
-from usage.amounts import money
 from usage.models import Balance, Hold, Reading
 
 

@@ -30,10 +30,10 @@ from django.views.decorators.http import require_GET
 
 from accounts.long_lists import Before, LongListAdmin, Seen
 from accounts.models import User
+from catalog.amounts import grouped, money
 from catalog.models import LanguageModel, Provider
 from usage import sheets
 from usage.admin.dashboard import overview_page
-from usage.amounts import grouped, money
 from usage.models import Call, Charge
 from usage.periods import Period
 

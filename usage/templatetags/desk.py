@@ -6,7 +6,8 @@ from decimal import Decimal
 
 from django import template
 
-from usage import amounts, overview
+from catalog import amounts
+from usage import overview
 
 register = template.Library()
 

@@ -6,7 +6,7 @@ from decimal import Decimal
 
 import pytest
 
-from usage.amounts import money
+from catalog.amounts import money
 
 
 @pytest.mark.parametrize(
