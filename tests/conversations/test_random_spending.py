@@ -34,6 +34,7 @@ from usage.models import Balance, Call, Charge, Hold, Limit
 COUNT = int(os.environ.get("RANDOM_CONVERSATIONS", "20"))
 SEED = int(os.environ.get("RANDOM_SEED", "1"))
 AT_ONCE = 20
+PATIENCE = 300  # seconds; so many requests fail that their provider is often left alone, and who goes on waits for it
 WORDS = ("a", "monad", "is", "just", "a", "monoid", "in", "the", "category", "of", "endofunctors")
 
 ENDS = {"whole": 60, "cut": 10, "reset": 5, "silent": 5, "refusal": 12, "no count": 8}  # of a hundred
@@ -123,7 +124,7 @@ async def _route() -> Route:
 
 async def _ended(conversation_id: UUID) -> None:
     live = Generation.objects.live().filter(conversation=conversation_id)
-    await eventually(lambda: not live.exists(), "its answer", 60)
+    await eventually(lambda: not live.exists(), "its answer", PATIENCE)
 
 
 async def test_every_request_of_many_conversations_is_charged_once_and_as_the_provider_counted_it(
@@ -137,9 +138,9 @@ async def test_every_request_of_many_conversations_is_charged_once_and_as_the_pr
         for first in range(0, COUNT, AT_ONCE):
             count = min(AT_ONCE, COUNT - first)
             await asyncio.gather(*(converse(random, random.choice(members)) for _ in range(count)))
-        await eventually(lambda: not Generation.objects.live().exists(), "the last answers", 120)
+        await eventually(lambda: not Generation.objects.live().exists(), "the last answers", PATIENCE)
         uncharged = Call.objects.filter(~Exists(Charge.objects.filter(call=OuterRef("pk"))))
-        await eventually(lambda: not uncharged.exists(), "the last titles", 120)
+        await eventually(lambda: not uncharged.exists(), "the last titles", PATIENCE)
     await sync_to_async(_prove)(upstream, meter)
 
 
