@@ -35,7 +35,7 @@ PARTS = {
     "local model": "local_model",
     "Postgres": "",
 }
-REST = 10.0  # seconds after which a started house has nothing to do
+REST = 75.0  # seconds after which a started house has nothing to do, and the local model has given its memory back
 
 
 def measure() -> list[Record]:
