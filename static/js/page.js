@@ -44,7 +44,7 @@
   }, { rootMargin: "1000px" });
   const watch = () => document.querySelectorAll(".more, .older a").forEach((it) => near.observe(it));
 
-  watch();
+  document.addEventListener("DOMContentLoaded", watch); // htmx was told first, and knows the links by now
   document.addEventListener("htmx:after:swap", watch);
 
   // A frame replaces elements: what the reader holds of them is found again in what took their place
