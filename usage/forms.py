@@ -65,6 +65,13 @@ class LimitForm(LimitForm_):
 class LimitFormSet(LimitFormSet_):
     """All limits of one member, or of one group: two of a kind would contradict each other."""
 
+    def add_fields(self, form: Any, index: int | None) -> None:
+        super().add_fields(form, index)
+        for row in form.fields.values():  # their names stand above the column, where no screen reader looks for them
+            if row.label:
+                widget = getattr(row.widget, "widget", row.widget)  # that which the admin wraps
+                widget.attrs["aria-label"] = row.label
+
     def clean(self) -> None:
         super().clean()
         # Two administrators who add the same one at once: the second waits here, and sees the first one's.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 from django.contrib import admin
@@ -39,10 +40,17 @@ class Kinds(admin.SimpleListFilter):
         return queryset.filter(table=self.value()) if self.value() else queryset
 
 
+NOBODY = _("nobody: a command, or an update")
+
+
 class Whoever(Seen):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.title = _("who did it")
+
+    def choices(self, changelist: ChangeList) -> Iterator[Any]:
+        for choice in super().choices(changelist):
+            yield choice if choice["display"] != "" else choice | {"display": NOBODY}
 
 
 @admin.register(Act)
@@ -59,7 +67,7 @@ class ActAdmin(Accounts[Act]):
 
     @admin.display(description=_("by whom"))
     def who(self, act: Act) -> str:
-        return act.by_label or str(_("nobody: a command, or an update"))
+        return act.by_label or str(NOBODY)
 
     @admin.display(description=_("kind"))
     def kind(self, act: Act) -> str:

@@ -62,6 +62,7 @@ class PriceForm(PriceForm_):
 class PriceAdmin(NamedDeeds, admin.ModelAdmin[Price]):
     form = PriceForm
     change_form_template = "admin/usage/price.html"
+    save_on_top = True
     list_display = ("model", "currency", "band", "cache_hit", "cache_miss", "output", "valid_from", "valid_to", "note")
     list_filter = ("model", "currency", "band")
     list_select_related = ("model__provider", "band")
