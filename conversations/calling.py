@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 from uuid import UUID
 
+from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext_noop
 
@@ -133,10 +134,16 @@ class TakenError(Exception):
 
 
 def covered(generation: Generation, candidate: Candidate, request: ChatRequest) -> ChatRequest:
-    """The request with as many tokens as its Hold is enough for, now and with this model. Raises NoRoomError."""
+    """The request with as many tokens as its Hold is enough for, now and with this model.
+
+    Raises NoRoomError, and TakenError for an answer that has ended: its Hold is freed, and a new one nobody would free.
+    """
     wanted = request.max_tokens or candidate.model.output_tokens
     try:
-        cap = holding.cover(generation.pk, generation.member_id, candidate.model, candidate.prompt_tokens, wanted)
+        with transaction.atomic():
+            if not Generation.objects.keep_claimed(generation):
+                raise TakenError
+            cap = holding.cover(generation.pk, generation.member_id, candidate.model, candidate.prompt_tokens, wanted)
     except LimitReachedError as error:
         raise NoRoomError(error.sentence) from None
     return replace(request, max_tokens=cap)

@@ -78,8 +78,14 @@ class GenerationQuerySet(models.QuerySet["Generation"]):
 
     def mark_asked(self, generation: Generation) -> bool:
         """A provider is about to be asked for it, and may be paid. False if it is not this worker's any more."""
-        mine = self.filter(pk=generation.pk, epoch=generation.epoch, state=Generation.State.RUNNING)
-        return mine.update(is_unasked=False) == 1
+        return self._as_claimed(generation).update(is_unasked=False) == 1
+
+    def keep_claimed(self, generation: Generation) -> bool:
+        """Until the commit nobody can end it or take it over. False if it is not this worker's any more."""
+        return self._as_claimed(generation).select_for_update(no_key=True).first() is not None
+
+    def _as_claimed(self, generation: Generation) -> GenerationQuerySet:
+        return self.filter(pk=generation.pk, epoch=generation.epoch, state=Generation.State.RUNNING)
 
     def abandoned(self) -> GenerationQuerySet:
         """Running, but their worker has not been heard of within its lease, on the database's clock."""

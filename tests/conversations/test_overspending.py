@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
@@ -10,19 +12,22 @@ from uuid import uuid4
 
 import pytest
 from asgiref.sync import sync_to_async
+from django.db import transaction
 from django.test import Client
 
 from accounts.models import User
 from catalog.models import LanguageModel, Price, Route
-from conversations import asking, chores
+from conversations import asking, briefing, calling, chores, ending
 from conversations.attachments import prepare
+from conversations.calling import Candidate
 from conversations.models import Conversation, Generation, Message
 from conversations.models.attachment import IMAGE_TOKENS
+from providers.messages import ChatRequest
 from tests.conversations.conftest import working
 from tests.conversations.test_limits import nothing_is_held
 from tests.images import upload
 from tests.upstream import Gate, Script, Upstream
-from tests.workers import at_once, eventually, has_ended
+from tests.workers import at_once, eventually, has_ended, in_thread, wait_for_waiters
 from usage import checking
 from usage.models import AtOnce, Balance, Call, Charge, Hold, Limit
 
@@ -91,6 +96,42 @@ async def test_a_stop_after_the_last_word_and_before_its_count(upstream: Upstrea
     await sync_to_async(settled)()
     charge = await Charge.objects.aget()
     assert (charge.is_estimated, charge.output_tokens > 4) == (True, True)
+
+
+def about_to_ask(member: User, route: Route) -> tuple[Generation, Candidate, ChatRequest]:
+    """An answer that a worker has begun, and a request that its Hold is not enough for."""
+    generation = asked(member, route)
+    [claimed] = Generation.objects.claim("worker", 1)
+    assert claimed == generation
+    begun = briefing.begin(claimed)
+    assert isinstance(begun, briefing.Brief)
+    return claimed, begun.first, replace(begun.first.request, max_tokens=10_000)
+
+
+def ended(generation: Generation) -> bool:
+    theirs = Generation.objects.get(pk=generation.pk)
+    return ending.end(theirs, briefing.STOPPED, may=lambda _: True)
+
+
+def test_an_answer_that_ends_while_its_hold_is_made_anew_leaves_none(alice: User, route: Route) -> None:
+    generation, candidate, request = about_to_ask(alice, route)
+    before = Hold.objects.get()
+    with ThreadPoolExecutor(1) as pool:
+        with transaction.atomic():
+            calling.covered(generation, candidate, request)
+            assert Hold.objects.get().tokens > before.tokens
+            ends = in_thread(pool, lambda: ended(generation))
+            wait_for_waiters(1)
+        assert ends.result(20)
+    assert nothing_is_held()
+
+
+def test_for_an_answer_that_has_ended_nothing_is_held_anew(alice: User, route: Route) -> None:
+    generation, candidate, request = about_to_ask(alice, route)
+    assert ended(generation)
+    with pytest.raises(calling.TakenError):
+        calling.covered(generation, candidate, request)
+    assert nothing_is_held()
 
 
 # QU4: what splits a line elsewhere
