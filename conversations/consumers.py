@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from contextlib import suppress
 from typing import Any
@@ -10,12 +11,13 @@ from uuid import UUID
 from channels.consumer import get_handler_name
 from channels.exceptions import StopConsumer
 from channels.generic.websocket import AsyncWebsocketConsumer
+from django.core.handlers.asgi import ASGIRequest
 
 from accounts import languages
-from conversations import metrics
+from conversations import metrics, visiting
 from conversations.crossing import Crossing
 from conversations.feed import Feed, Reader, admission
-from conversations.feed.feed import CHANGED, GONE, MOST_SOCKETS, SIGNED_OUT, TOO_MANY
+from conversations.feed.feed import CHANGED, GONE, MOST_FOLLOWERS, MOST_SOCKETS, SIGNED_OUT, TOO_MANY
 from conversations.feed.flooding import Bucket, Buckets
 from conversations.feed.reader import NOWHERE, Position
 
@@ -25,9 +27,10 @@ LARGEST = 2**62  # a number of the slow log; beyond it a page is making things u
 
 MESSAGES = {"rate": 100, "burst": 1_000}  # of one socket: a page says one thing for each frame, 60 a second at most
 OPENS = {"rate": 2, "burst": 2 * MOST_SOCKETS}  # of one member: all their tabs come back at once after a restart
+KNOCKS = {"rate": 5, "burst": 2 * MOST_FOLLOWERS}  # at links, of one address: a whole house may read one of them
 
 feed = Feed()  # one per process; its first reader starts it
-opens = Buckets(**OPENS)  # one per process, too
+opens, knocks = Buckets(**OPENS), Buckets(**KNOCKS)  # one per process, too
 cross = Crossing(4, "admission")  # many come at once after a restart; the pages need the database as well
 
 
@@ -117,6 +120,10 @@ class LinkConsumer(FollowingConsumer):
     """For whoever may look at a link that goes on."""
 
     async def admit(self) -> None:
+        # Before anything is looked up: members are counted by name, these may be anybody, and guessing.
+        if not knocks.take(visiting.whence(ASGIRequest({**self.scope, "method": "GET"}, io.BytesIO()))):
+            await self.close(TOO_MANY)
+            return
         found = await cross(admission.follower, self._cookies, self.scope["url_route"]["kwargs"]["link_token"])
         if found is None:
             await self.close(NOT_FOR_YOU)

@@ -252,7 +252,8 @@ def _copied(share: Share, message: Message, ids: Mapping[UUID, UUID], conversati
         conversation=conversation,
         parent_id=ids.get(message.parent_id) if message.parent_id else None,
         role=message.role,
-        author=message.author if share.shows_names else None,
+        # Who has no name is known by their address there; the link showed none.
+        author=message.author if share.shows_names and message.author and message.author.name else None,
         text=message.text,
         reasoning=message.reasoning if share.shows_thinking else "",
         image_count=message.image_count if share.shows_images else 0,

@@ -1,4 +1,7 @@
-"""Who has opened a link, and whether they may look at what it shows: by their cookies, which only we can make."""
+"""Who has opened a link, and whether they may look at what it shows: by their cookies, which only we can make.
+
+And where they come from, to be counted by: no address is kept.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,10 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from django.utils.crypto import constant_time_compare
+from allauth.account.adapter import get_adapter
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest
+from django.utils.crypto import constant_time_compare, salted_hmac
 
 from accounts.models import User
 from conversations.models import Share
@@ -57,3 +63,12 @@ def _is_visiting(share: Share, cookie: str) -> bool:
     if not constant_time_compare(seal, share.seal(f"{VISIT} {began}")):
         return False
     return began.isascii() and began.isdigit() and time.time() - int(began) < VISIT_SECONDS
+
+
+def whence(request: HttpRequest) -> bytes:
+    """A digest of the address that it comes from. All of whom that is not known are one."""
+    try:
+        address = get_adapter().get_client_ip(request)
+    except PermissionDenied:
+        address = ""
+    return salted_hmac("conversations.visiting", address, algorithm="sha256").digest()

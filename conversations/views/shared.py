@@ -17,7 +17,6 @@ from django.contrib import messages
 from django.contrib.auth.views import redirect_to_login
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
-from django.utils.crypto import salted_hmac
 from django.utils.csp import CSP
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_safe
@@ -96,8 +95,7 @@ def _guarded(request: HttpRequest, token: str, view: View, kwargs: Mapping[str, 
 
 
 def refused(request: HttpRequest) -> HttpResponse:
-    address = get_adapter().get_client_ip(request)
-    if not misses.take(salted_hmac("conversations.views.shared", address, algorithm="sha256").digest()):
+    if not misses.take(visiting.whence(request)):
         return render(request, "429.html", status=429)
     return render(request, "conversations/no_link.html", status=404)
 

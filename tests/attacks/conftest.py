@@ -19,6 +19,7 @@ from tests.conversations.conftest import (  # noqa: F401  # fixtures work by bei
     question,
     quick_passwords,
     route,
+    said,
     upstream,
 )
 from tests.serving import Web, environment, web

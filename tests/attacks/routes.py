@@ -216,17 +216,16 @@ def tables() -> list[str]:
 
 
 def digests(without: frozenset[str] = frozenset()) -> dict[str, str]:
-    """Every table of the database, in a few letters: how many rows, and the digest of all of them."""
-    found = {}
+    """Every table of the database, in a few letters: how many rows, and the digest of all of them. In one query."""
+    each = (
+        f"SELECT '{table}', count(*) || ' ' || md5(coalesce(string_agg(t::text, ' ' ORDER BY t::text), '')) "
+        f'FROM "{table}" AS t'
+        for table in tables()
+        if table not in without
+    )
     with connection.cursor() as cursor:
-        for table in tables():
-            if table not in without:
-                cursor.execute(
-                    f"SELECT count(*) || ' ' || md5(coalesce(string_agg(t::text, ' ' ORDER BY t::text), '')) "
-                    f'FROM "{table}" AS t'
-                )
-                found[table] = str(cursor.fetchone()[0])
-    return found
+        cursor.execute(" UNION ALL ".join(each))
+        return dict(cursor.fetchall())
 
 
 @contextmanager

@@ -37,6 +37,7 @@ SHARES, SHARED, SHARING = (
     "conversations/test_shared_pages.py",
     "conversations/test_sharing.py",
 )
+SHARE_BYTES, LINK_SOCKETS = "attacks/test_share_bytes.py", "conversations/test_link_sockets.py"
 CODE, FORMULAS = f"{MARKDOWN}/test_code.py", f"{MARKDOWN}/test_formulas.py"
 
 # The numbers that are in use.
@@ -181,10 +182,13 @@ ROWS = {
         "attacks/test_production.py::test_a_page_of_another_origin_opens_no_socket",
         f"{SOCKET}::test_another_sites_page_is_refused_before_it_is_accepted",
         f"{SOCKET}::test_two_origins_are_none",
+        f"{LINK_SOCKETS}::test_another_sites_page_follows_no_link",
     ],
     "WS2 no session, an expired one, a disabled member": [
         f"{SOCKET}::test_a_visitor_who_is_not_signed_in_is_accepted_and_then_told",
         f"{SOCKET}::test_a_session_that_is_none_any_more_is_told_the_same",
+        f"{LINK_SOCKETS}::test_a_session_that_is_none_any_more_follows_no_link_for_members",
+        f"{LINK_SOCKETS}::test_who_may_not_look_may_not_follow",
     ],
     "WS3 a right that ends while the socket is open": [
         f"{SOCKET}::test_a_socket_whose_right_has_ended_is_closed_within_two_seconds",
@@ -196,8 +200,9 @@ ROWS = {
         f"{RIGHTS}::test_by_the_poll_alone_within_two_seconds",
         f"{RIGHTS}::test_who_joins_as_their_right_ends_does_not_stay",
         f"{SOCKETS}::test_a_socket_that_kept_silent_does_not_outlive_its_session",
-        "conversations/test_link_sockets.py::test_a_page_that_is_open_is_cut_within_two_seconds",
-        "conversations/test_link_sockets.py::test_a_member_who_signs_out_follows_no_more",
+        f"{LINK_SOCKETS}::test_a_page_that_is_open_is_cut_within_two_seconds",
+        f"{LINK_SOCKETS}::test_a_member_who_signs_out_follows_no_more",
+        f"{PERMISSIONS}::test_sockets_let_in_who_may_read_and_let_go_whose_right_ends",
     ],
     "WS6 a socket's name in a request": [f"{SOCKETS}::test_no_request_takes_the_name_of_a_socket"],
     "WS8 floods": [
@@ -205,6 +210,8 @@ ROWS = {
         f"{SOCKETS}::test_of_too_many_sockets_of_one_member_the_oldest_are_closed",
         f"{SOCKETS}::test_who_opens_sockets_without_end_is_told_to_stop_and_nobody_else_is",
         f"{SOCKET}::test_acknowledging_what_was_never_given_gains_nothing",
+        f"{SOCKETS}::test_who_knocks_at_links_without_end_is_told_to_stop_and_nobody_else_is",
+        f"{LINK_SOCKETS}::test_so_many_follow_a_link_and_no_more_and_other_links_are_free",
     ],
     "WS9 a reader that does not read": [
         f"{SOCKETS}::test_who_acknowledges_without_reading_is_hung_up_on",
@@ -219,6 +226,7 @@ ROWS = {
         "attacks/test_access.py::test_what_is_anothers_looks_like_what_never_was_and_costs_the_same",
         f"{STRANGERS}::test_to_a_stranger_a_conversation_looks_like_one_that_never_was",
         f"{SOCKET}::test_anothers_conversation_and_one_that_is_not_there_are_the_same",
+        f"{PERMISSIONS}::test_everybody_may_do_what_the_table_says_and_a_refusal_tells_and_changes_nothing",
     ],
     "ID3 another's message below one's own conversation": [
         f"{STRANGERS}::test_anothers_message_is_not_found_under_ones_own_conversation"
@@ -226,9 +234,13 @@ ROWS = {
     "ID4 another's image in one's own question": [
         f"{IMAGES}::test_another_members_image_can_not_be_kept_in_ones_own_question"
     ],
-    "ID6 another's stream": [f"{MATRIX}::test_everybody_gets_the_socket_that_is_theirs"],
+    "ID6 another's stream": [
+        f"{MATRIX}::test_everybody_gets_the_socket_that_is_theirs",
+        f"{PERMISSIONS}::test_sockets_let_in_who_may_read_and_let_go_whose_right_ends",
+        f"{LINK_SOCKETS}::test_who_may_not_look_may_not_follow",
+    ],
     "ID7 a reader's deeds": [
-        f"{PERMISSIONS}::test_everybody_may_do_what_the_table_says_and_a_refusal_changes_nothing",
+        f"{PERMISSIONS}::test_everybody_may_do_what_the_table_says_and_a_refusal_tells_and_changes_nothing",
         f"{PERMISSIONS}::test_a_deed_asks_for_the_right_once_more_under_the_lock",
         f"{PERMISSIONS}::test_another_conversations_membership_is_not_found_under_ones_own",
         "conversations/test_making_links.py::test_only_its_owner_shares_a_conversation",
@@ -237,11 +249,14 @@ ROWS = {
     "ID8 copies": [
         f"{SHARING}::test_a_copy_holds_what_the_link_shows_and_nothing_else",
         f"{SHARED}::test_a_member_continues_in_their_own_account_and_a_visitor_signs_in_first",
+        f"{SHARE_BYTES}::test_a_copy_names_nobody_by_their_address",
     ],
     "ID11 ids": ["attacks/test_access.py::test_ids_in_addresses_can_not_be_guessed"],
     "ID12 an image after the right to it": [
         f"{IMAGES}::test_an_image_of_a_deleted_conversation_is_gone_at_once",
         f"{RIGHTS}::test_a_removed_member_is_shown_no_image_any_more",
+        f"{SHARED}::test_the_images_of_a_link_are_those_it_shows_and_no_others",
+        f"{PERMISSIONS}::test_everybody_may_do_what_the_table_says_and_a_refusal_tells_and_changes_nothing",
     ],
     "ID13 lists and counts": [
         f"{STRANGERS}::test_the_list_holds_nobody_elses_conversations",
@@ -254,23 +269,31 @@ ROWS = {
         f"{MATRIX}::test_everybody_gets_the_answer_that_is_theirs",
         f"{MATRIX}::test_every_socket_has_a_line",
         f"{MATRIX}::test_every_path_that_is_answered_before_django_has_a_line",
+        f"{PERMISSIONS}::test_every_door_has_an_act",
     ],
     "SH1 guessed addresses": [
         f"{SHARING}::test_an_address_opens_its_share_and_no_other_opens_any",
         f"{SHARED}::test_who_misses_too_often_has_to_wait_and_nobody_else_does",
         f"{SHARING}::test_forty_guesses_at_once_are_five_at_most",
+        f"{SOCKETS}::test_who_knocks_at_links_without_end_is_told_to_stop_and_nobody_else_is",
     ],
     "SH2 what its answers say": [f"{SHARED}::test_every_answer_says_that_it_is_for_nobody_else"],
     "SH4 what is said later": [
         f"{SHARED}::test_a_snapshot_ends_where_it_was_made",
         f"{SHARING}::test_a_snapshot_does_not_grow_with_its_last_answer",
+        f"{SHARE_BYTES}::test_no_field_outside_the_chosen_ones_appears_in_the_bytes_of_a_link",
     ],
     "SH5 what was not chosen": [
-        f"{SHARES}::test_no_field_outside_the_chosen_ones_appears_in_the_bytes_of_a_link",
+        f"{SHARE_BYTES}::test_no_field_outside_the_chosen_ones_appears_in_the_bytes_of_a_link",
         f"{SHARED}::test_why_an_answer_broke_off_is_its_members",
         f"{SHARED}::test_an_answer_of_a_writer_without_a_name_is_nobodys_address",
+        "conversations/test_attachments.py::test_where_and_with_what_it_was_taken_is_gone",
     ],
-    "SH6 what a link stands on": [f"{SHARING}::test_a_link_dies_with_what_it_stands_on"],
+    "SH6 what a link stands on": [
+        f"{SHARING}::test_a_link_dies_with_what_it_stands_on",
+        f"{PERMISSIONS}::test_everybody_may_do_what_the_table_says_and_a_refusal_tells_and_changes_nothing",
+        f"{LINK_SOCKETS}::test_a_page_that_is_open_is_cut_within_two_seconds",
+    ],
     "SH7 the address elsewhere": [
         f"{SHARES}::test_the_log_holds_no_whole_address",
         f"{SHARING}::test_no_column_of_the_database_holds_an_address_or_what_it_is_made_of",
@@ -279,8 +302,13 @@ ROWS = {
     "SH8 frames and forms": [
         f"{SHARED}::test_every_answer_says_that_it_is_for_nobody_else",
         f"{SHARES}::test_the_page_of_a_link_has_no_form",
+        f"{SHARES}::test_a_reader_of_a_link_does_nothing_to_the_conversation",
     ],
-    "SH9 an end by itself": ["conversations/test_making_links.py::test_what_a_new_link_is_by_itself"],
+    "SH9 an end by itself": [
+        "conversations/test_making_links.py::test_what_a_new_link_is_by_itself",
+        "conversations/test_making_links.py::test_the_list_says_how_each_link_is_used",
+        "conversations/test_making_links.py::test_administrators_see_every_link_and_read_none",
+    ],
     "SH10 the time it takes": [
         f"{SHARED}::test_what_opens_nothing_is_told_apart_by_nobody_and_costs_the_same",
         f"{SHARES}::test_a_right_and_a_wrong_address_take_the_same_time",
@@ -474,7 +502,7 @@ ROWS = {
     ],
     "LK6 what we tell the model": [
         f"{LEAKS}::test_what_we_tell_the_model_stands_on_no_page",
-        f"{SHARES}::test_no_field_outside_the_chosen_ones_appears_in_the_bytes_of_a_link",
+        f"{SHARE_BYTES}::test_no_field_outside_the_chosen_ones_appears_in_the_bytes_of_a_link",
     ],
     "LK7 guessed paths": [f"{LEAKS}::test_a_guessed_path_leads_to_nothing"],
 }

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import socket
 import time
+from collections.abc import Iterator
 from contextlib import ExitStack, suppress
 from pathlib import Path
 from uuid import uuid4
 
 import pytest
+from channels.testing import WebsocketCommunicator
 from django.conf import settings
 from django.contrib.sessions.models import Session
 from django.test import Client
@@ -16,11 +18,12 @@ from websockets.exceptions import ConnectionClosed
 
 from accounts.models import User
 from catalog.models import Route
-from conversations import asking
-from conversations.consumers import OPENS
+from conversations import asking, consumers
+from conversations.consumers import NOT_FOR_YOU, OPENS, LinkConsumer
 from conversations.feed import Feed, Reader
 from conversations.feed.admission import Admission
 from conversations.feed.feed import MOST_SOCKETS, SIGNED_OUT, TOO_MANY, TOO_SLOW
+from conversations.feed.flooding import Buckets
 from conversations.feed.reader import NOWHERE
 from conversations.models import Chunk, Conversation, Message
 from tests.conversations.replaying import Writer
@@ -121,6 +124,31 @@ def test_who_opens_sockets_without_end_is_told_to_stop_and_nobody_else_is(
     with opened(server, of_charlie.conversation_id, browser_of_charlie) as calm:
         calm.send('{"seq": 0}')
         assert "messages" in str(calm.recv(5))
+
+
+@pytest.fixture
+def few_knocks() -> Iterator[int]:
+    """As many as somebody's house is allowed, but for this test; and none comes back while it lasts."""
+    before, consumers.knocks = consumers.knocks, Buckets(rate=0.001, burst=20)
+    yield 20
+    consumers.knocks = before
+
+
+async def test_who_knocks_at_links_without_end_is_told_to_stop_and_nobody_else_is(
+    transactional_db: None, few_knocks: int
+) -> None:
+    """WS8, SH1: with an address or with guesses; beyond what a whole house may do nothing is looked up any more."""
+    codes = [await _knock("192.0.2.1") for _ in range(few_knocks + 5)]
+    assert codes == [NOT_FOR_YOU] * few_knocks + [TOO_MANY] * 5
+    assert await _knock("192.0.2.2") == NOT_FOR_YOU
+
+
+async def _knock(address: str) -> int:
+    """At a link that never was, from this address. How it was closed."""
+    socket = WebsocketCommunicator(LinkConsumer.as_asgi(), "/s/nothing/live/")
+    socket.scope |= {"client": [address, 1], "server": ["127.0.0.1", 1], "url_route": {"kwargs": {"link_token": "no"}}}
+    assert (await socket.connect())[0]
+    return int((await socket.receive_output())["code"])
 
 
 def test_a_socket_that_floods_us_is_closed_and_the_others_read_on(

@@ -18,14 +18,16 @@ from django.test import Client
 from django.test.signals import template_rendered
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
-from websockets.exceptions import ConnectionClosed
+from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import ClientConnection
 
 from accounts.models import User
 from catalog.models import Route
 from conversations import asking, sharing
+from conversations.feed import Feed, Reader
 from conversations.feed.admission import Admission, Passage, withdrawn
-from conversations.feed.reader import Key, Position
+from conversations.feed.feed import MOST_FOLLOWERS
+from conversations.feed.reader import NOWHERE, Key, Position
 from conversations.feed.turn import Asked, Room, take_turn
 from conversations.models import Chunk, Conversation, Message, Share, SharingRules
 from conversations.shared import LinkFace
@@ -106,47 +108,106 @@ def test_who_may_not_look_may_not_follow(
             assert closed(socket) == NOT_FOR_YOU, what
 
 
-@pytest.mark.parametrize(
-    "ended_by",
-    ["closed", "another address", "other terms", "its end", "the switch", "its maker", "the conversation", "its group"],
-)
+NAMED = {"audience": Share.Audience.NAMED}
+ENDINGS: dict[str, Callable[[Share], object]] = {
+    "closed": lambda share: sharing.close([share]),
+    "closed by an administrator": lambda share: Share.objects.filter(pk=share.pk).update(closed_at=timezone.now()),
+    "another address": sharing.renew,
+    "another password": lambda share: sharing.change(share, live(password="another harbour")),
+    "no longer for anyone": lambda share: sharing.change(share, live(audience=Share.Audience.MEMBERS)),
+    "less is shown": lambda share: sharing.change(share, live(shows_images=False)),
+    "its end": lambda share: Share.objects.update(expires_at=timezone.now()),
+    "its end, which nobody brings about": lambda share: None,
+    "the switch": lambda share: SharingRules.objects.create(anonymous_allowed=False),
+    "its maker": lambda share: User.objects.filter(pk=share.maker_id).update(is_active=False),
+    "its maker's ownership": lambda share: Conversation.objects.update(
+        owner=User.objects.create_user("eve@example.org")
+    ),
+    "the conversation": lambda share: asking.delete(share.conversation),
+    "no longer named": lambda share: sharing.change(share, live(**NAMED, groups=[])),
+    "no longer in its group": lambda share: Group.objects.get().user_set.clear(),
+}
+
+
+@pytest.mark.parametrize("ended_by", ENDINGS)
 def test_a_page_that_is_open_is_cut_within_two_seconds(
     server: Web,  # noqa: F811
     conversation: Conversation,
     writer: Writer,  # noqa: F811
-    alice: User,
     charlie: User,
     client: Client,
     ended_by: str,
 ) -> None:
     terms: dict[str, Any] = {}
-    if ended_by == "its group":
+    if ended_by.startswith("no longer") and ended_by != "no longer for anyone":
         group = Group.objects.create(name="Writers")
         charlie.groups.add(group)
         client.force_login(charlie)
-        terms = {"audience": Share.Audience.NAMED, "groups": [group]}
+        terms = {**NAMED, "groups": [group]}
+    if ended_by == "another password":
+        terms = {"password": "a green harbour"}
+    if ended_by == "its end, which nobody brings about":
+        terms = {"expires_at": timezone.now() + timedelta(seconds=3)}
     share = make(conversation, live(**terms))
+    if share.password:
+        client.post(share.get_absolute_url(), {"password": "a green harbour"})
     reading = Reading(server, share, client)
     writer.write()
     reading.until_shown("word0.")
-    match ended_by:
-        case "closed":
-            sharing.close([share])
-        case "another address":
-            sharing.renew(share)
-        case "other terms":
-            sharing.change(share, live(shows_images=False))
-        case "its end":
-            Share.objects.update(expires_at=timezone.now())
-        case "the switch":
-            SharingRules.objects.create(anonymous_allowed=False)
-        case "its maker":
-            User.objects.filter(pk=alice.pk).update(is_active=False)
-        case "the conversation":
-            asking.delete(conversation)
+    ENDINGS[ended_by](share)
+    if share.expires_at:
+        assert closed(reading.socket, (share.expires_at - timezone.now()).total_seconds() + 2) == GONE
+        assert timezone.now() >= share.expires_at
+    else:
+        assert closed(reading.socket, 2) == GONE
+
+
+def test_another_sites_page_follows_no_link(server: Web, conversation: Conversation, client: Client) -> None:  # noqa: F811
+    share = make(conversation, live())
+    for origin in ("https://evil.example", "null", f"{server.origin}0", None):
+        with (
+            pytest.raises(InvalidStatus) as refused,
+            opened_at(server, f"{share.get_absolute_url()}live/", client, origin=origin),
+        ):
+            pass
+        assert refused.value.response.status_code in {400, 403}, origin
+
+
+@pytest.mark.parametrize("spoiled", ["expired", "deleted", "deactivated", "another password"])
+def test_a_session_that_is_none_any_more_follows_no_link_for_members(
+    server: Web,  # noqa: F811
+    conversation: Conversation,
+    charlie: User,
+    client: Client,
+    spoiled: str,
+) -> None:
+    client.force_login(charlie)
+    share = make(conversation, live(audience=Share.Audience.MEMBERS))
+    match spoiled:
+        case "expired":
+            Session.objects.update(expire_date=timezone.now() - timedelta(seconds=1))
+        case "deleted":
+            Session.objects.all().delete()
+        case "deactivated":
+            User.objects.filter(pk=charlie.pk).update(is_active=False)
         case _:
-            charlie.groups.clear()
-    assert closed(reading.socket, 2) == GONE
+            charlie.set_password("another horse battery")
+            charlie.save()
+    with opened_at(server, f"{share.get_absolute_url()}live/", client) as socket:
+        assert closed(socket) == NOT_FOR_YOU
+
+
+async def test_so_many_follow_a_link_and_no_more_and_other_links_are_free() -> None:
+    feed, one, other = Feed(poll_seconds=60), uuid4(), uuid4()
+
+    async def nothing(_: object) -> None: ...
+
+    for number in range(MOST_FOLLOWERS):
+        assert not feed.is_full(one), number
+        feed.join(Reader(uuid4(), Passage(one, 1, False, None), NOWHERE, nothing, nothing))
+    assert feed.is_full(one)
+    assert not feed.is_full(other)
+    await feed.close()
 
 
 def test_a_member_who_signs_out_follows_no_more(

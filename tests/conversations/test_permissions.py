@@ -1,198 +1,261 @@
-"""ID7: who may do what in a conversation, through every door.
+"""ID7, ID15: who may do what with a conversation and its links, through every door.
 
-One row an act, one column a person. The letters are what a page without script is answered; one with script is refused
-the same. A column more is a person more: add them to `Cast`.
+One row an act, one column a person. The letters are what a page without script is answered; one with script is answered
+the same. Who is refused has changed nothing and is told nothing. A column more is a person more: add them to the Cast.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
+import json
+import re
+from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any
 from uuid import uuid4
 
 import pytest
-from django.contrib.auth.models import Group
-from django.test import Client
+from django.urls import resolve
+from websockets.exceptions import ConnectionClosed
+from websockets.sync.client import ClientConnection
 
 from accounts.models import User
-from conversations import asking, joining
-from conversations.attachments import prepare
+from catalog.models import Route
+from conversations import asking, joining, urls
 from conversations.errors import NotAllowedError
-from conversations.feed import admission
-from conversations.models import Conversation, Generation, Membership, Message, Role
-from tests.attacks.routes import HTMX, digests, undone
-from tests.images import upload
+from conversations.feed.flooding import Buckets
+from conversations.models import Conversation, Membership, Message, Role
+from conversations.routing import websocket_urlpatterns
+from conversations.views import shared
+from tests.attacks.routes import HTMX, digests, undone, walk
+from tests.conversations.cast import ENDED, WORDS, Act, Cast
+from tests.conversations.test_socket import closed, opened_at, server, webs  # noqa: F401  # fixtures
+from tests.serving import Web
 
-WHO = ("owner", "another owner", "writer", "of a group", "reader", "stranger", "removed", "left the group")
-
-# o: it is done or shown. -: 403 in words. .: 404, as if nothing were there. !: 422, in words.
+# o: it is done or shown. -: 403 in words. .: 404, as if nothing were there. !: 422 in words.
+# i: to be signed in for. k: a password is asked for.
 TABLE = """
-read the page                       o o o o o . . .
-read what is new                    o o o o o . . .
-read one message                    o o o o o . . .
-read earlier messages               o o o o o . . .
-read later messages                 o o o o o . . .
-copy a message                      o o o o o . . .
-see an image                        o o o o o . . .
-see what it cost                    o o o o o . . .
-see who is there                    o o o o o . . .
-open the socket                     o o o o o . . .
-say how far one has seen it         o o o o o . . .
-ask                                 o o o o - . . .
-ask again                           o o o o - . . .
-let an answer go on                 o o o o - . . .
-stop                                o o o o - . . .
-show another branch                 o o o o - . . .
-open the form to edit the owner's   o o - - - . . .
-edit the owner's question           o o - - - . . .
-edit the writer's question          o o o - - . . .
-open the form to rename             o o - - - . . .
-rename                              o o - - - . . .
-open the form to delete a message   o o - - - . . .
-delete a message                    o o - - - . . .
-open the form to delete             o o - - - . . .
-delete                              o o - - - . . .
-invite                              o o - - - . . .
-change a role                       o o - - - . . .
-remove somebody                     o o - - - . . .
-open the form to leave              o o o o o . . .
-leave                               o o o ! o . . .
+                                                    owner
+                                                    | another owner
+                                                    | | writer
+                                                    | | | of a group
+                                                    | | | | reader
+                                                    | | | | | named
+                                                    | | | | | | member
+                                                    | | | | | | | stranger
+                                                    | | | | | | | | revoked link
+                                                    | | | | | | | | | expired link
+                                                    | | | | | | | | | | wrong password
+                                                    | | | | | | | | | | | removed while connected
+                                                    | | | | | | | | | | | | left the group
+By its pages
+read the page                                       o o o o o . . i . . . . .
+read what is new                                    o o o o o . . i . . . . .
+read one message                                    o o o o o . . i . . . . .
+read earlier messages                               o o o o o . . i . . . . .
+read later messages                                 o o o o o . . i . . . . .
+copy a message                                      o o o o o . . i . . . . .
+see an image                                        o o o o o . . i . . . . .
+see what it cost                                    o o o o o . . i . . . . .
+see who is there                                    o o o o o . . i . . . . .
+open the form to edit the owner's                   o o - - - . . i . . . . .
+open the form to rename                             o o - - - . . i . . . . .
+open the form to delete a message                   o o - - - . . i . . . . .
+open the form to delete                             o o - - - . . i . . . . .
+open the form to leave                              o o o o o . . i . . . . .
+open the form to share                              o o - - - . . i . . . . .
+By a POST
+say how far one has seen it                         o o o o o . . i . . . . .
+ask                                                 o o o o - . . i . . . . .
+ask again                                           o o o o - . . i . . . . .
+let an answer go on                                 o o o o - . . i . . . . .
+stop                                                o o o o - . . i . . . . .
+show another branch                                 o o o o - . . i . . . . .
+send what waits at once                             o o o o - . . i . . . . .
+take back what waits                                ! ! o ! - . . i . . . . .
+edit the owner's question                           o o - - - . . i . . . . .
+edit the writer's question                          o o o - - . . i . . . . .
+rename                                              o o - - - . . i . . . . .
+delete a message                                    o o - - - . . i . . . . .
+delete                                              o o - - - . . i . . . . .
+invite                                              o o - - - . . i . . . . .
+change a role                                       o o - - - . . i . . . . .
+remove somebody                                     o o - - - . . i . . . . .
+leave                                               o o o ! o . . i . . . . .
+preview a link                                      o o - - - . . i . . . . .
+make a link                                         o o - - - . . i . . . . .
+By its socket
+follow it by its socket                             o o o o o . . i . . . . .
+By its maker's page about a link
+open the page about a link                          o . . . . . . i . . . . .
+change a link                                       o . . . . . . i . . . . .
+give a link another address                         o . . . . . . i . . . . .
+close a link                                        o . . . . . . i . . . . .
+By a link's page
+read a link for named members                       o . . . . o . i . . k . .
+read a link for members                             o o o o o o o i . . k o o
+read a link for anyone                              o o o o o o o o . . k o o
+read what is above in a link for named members      o . . . . o . i . . k . .
+read what is above in a link for members            o o o o o o o i . . k o o
+read what is above in a link for anyone             o o o o o o o o . . k o o
+see an image of a link for named members            o . . . . o . i . . . . .
+see an image of a link for members                  o o o o o o o i . . . o o
+see an image of a link for anyone                   o o o o o o o o . . . o o
+give a link for named members a password            o . . . . o . i . . ! . .
+give a link for members a password                  o o o o o o o i . . ! o o
+give a link for anyone a password                   o o o o o o o o . . ! o o
+By a link's socket
+follow a link for named members                     o . . . . o . . . . . . .
+follow a link for members                           o o o o o o o . . . . o o
+follow a link for anyone                            o o o o o o o o . . . o o
+By a fork
+open the form to continue a link for named members  o . . . . o . i . . . . .
+open the form to continue a link for members        o o o o o o o i . . . o o
+open the form to continue a link for anyone         o o o o o o o i . . . o o
+continue a link for named members                   o . . . . o . i . . . . .
+continue a link for members                         o o o o o o o i . . . o o
+continue a link for anyone                          o o o o o o o i . . . o o
 """
-SAYS = {200: "o", 204: "o", 302: "o", 303: "o", 403: "-", 404: ".", 422: "!"}
+LINES = TABLE.strip("\n").splitlines()
+WHO = [line.strip(" |") for line in LINES if line.startswith("  ")]
+ROWS = {
+    act: dict(zip(WHO, letters, strict=True))
+    for line in LINES
+    if not line.startswith((" ", "By "))
+    for act, *letters in [line.rsplit(maxsplit=len(WHO))]
+}
+SAYS = {200: "o", 204: "o", 302: "o", 303: "o", 401: "i", 403: "-", 404: ".", 422: "!"}
+SHOWING = {act for act in ROWS if act.startswith("read ") and act != "read one message"}  # that leads to its place
+NOT_LOOKED_AT = frozenset({"django_session"})
 
 
-def rows() -> dict[str, dict[str, str]]:
-    lines = [line.rsplit(maxsplit=len(WHO)) for line in TABLE.strip().splitlines()]
-    return {act: dict(zip(WHO, letters, strict=True)) for act, *letters in lines}
-
-
-@dataclass
-class Cast:
-    """Everybody in the table, and the conversation that it is about."""
-
-    conversation: Conversation
-    question: Message  # the owner's
-    written: Message  # the writer's
-    answer: Message  # the last one; it can go on
-    membership: Membership  # the reader's
-    members: dict[str, User] = field(default_factory=dict)
-    browsers: dict[str, Client] = field(default_factory=dict)
-
-    def acts(self) -> dict[str, Callable[[Client, dict[str, str]], Any]]:
-        at = f"/c/{self.conversation.pk}/"
-        answer, question = f"{at}m/{self.answer.pk}/", f"{at}m/{self.question.pk}/"
-        image = self.question.attachments.get().pk
-        stranger = self.members["stranger"]
-        return {
-            "read the page": _get(at),
-            "read what is new": _get(f"{at}news/?seq=0"),
-            "read one message": _get(answer),
-            "read earlier messages": _get(f"{answer}earlier/"),
-            "read later messages": _get(f"{question}later/"),
-            "copy a message": _get(f"{answer}source/"),
-            "see an image": _get(f"{at}i/{image}/"),
-            "see what it cost": _get(f"{at}cost/"),
-            "see who is there": _get(f"{at}people/"),
-            "say how far one has seen it": _post(f"{at}seen/", seq="1"),
-            "ask": _ask(f"{at}ask/"),
-            "ask again": _post(f"{answer}again/"),
-            "let an answer go on": _post(f"{answer}continue/"),
-            "stop": _post(f"{at}stop/"),
-            "show another branch": _post(f"{question}show/"),
-            "open the form to edit the owner's": _get(f"{question}edit/"),
-            "edit the owner's question": _ask(f"{question}edit/"),
-            "edit the writer's question": _ask(f"{at}m/{self.written.pk}/edit/"),
-            "open the form to rename": _get(f"{at}rename/"),
-            "rename": _post(f"{at}rename/", title="Mine now"),
-            "open the form to delete a message": _get(f"{question}delete/"),
-            "delete a message": _post(f"{question}delete/"),
-            "open the form to delete": _get(f"{at}delete/"),
-            "delete": _post(f"{at}delete/"),
-            "invite": _post(f"{at}people/", who=f"m-{stranger.pk}", role="1"),
-            "change a role": _post(f"{at}people/{self.membership.pk}/", role="2"),
-            "remove somebody": _post(f"{at}people/{self.membership.pk}/", remove="yes"),
-            "open the form to leave": _get(f"{at}leave/"),
-            "leave": _post(f"{at}leave/"),
-        }
-
-
-type Act = Callable[[Client, dict[str, str]], Any]
-
-
-def _get(address: str) -> Act:
-    return lambda browser, headers: browser.get(address, headers=headers)
-
-
-def _post(address: str, **data: str) -> Act:
-    return lambda browser, headers: browser.post(address, data, headers=headers)
-
-
-def _ask(address: str) -> Act:
-    return lambda browser, headers: browser.post(address, {"text": "And now?", "key": str(uuid4())}, headers=headers)
+@pytest.fixture(autouse=True)
+def nobody_missed_before() -> None:
+    shared.misses = Buckets(rate=1, burst=100_000)
 
 
 @pytest.fixture
-def cast(alice: User, route: Any) -> Cast:
-    question = asking.start(alice, "What is a monad?", uuid4(), route, images=prepare([upload()]))
-    conversation = question.conversation
-    Generation.objects.update(state="done", ended_at="2026-01-01T00:00Z")
-    members = {who: _member(who) for who in WHO if who != "owner"}
-    for who, role in (("another owner", Role.OWNER), ("writer", Role.WRITER), ("reader", Role.READER)):
-        joining.invite(conversation, members[who], role)
-    members["owner"] = alice
-    group = Group.objects.create(name="Writers")
-    group.user_set.add(members["of a group"], members["left the group"])
-    joining.invite(conversation, group, Role.WRITER)
-    group.user_set.remove(members["left the group"])
-    gone = joining.invite(conversation, members["removed"], Role.OWNER)
-    assert gone
-    joining.remove(gone, alice)
-    written = asking.ask(conversation, members["writer"], "And a functor?", uuid4(), route)
-    answer = Message.objects.get(parent=written)
-    Message.objects.filter(pk=answer.pk).update(text="A functor is")
-    Generation.objects.filter(message=answer).update(state="stopped", ended_at="2026-01-01T00:00Z")
-    membership = Membership.objects.get(conversation=conversation, member=members["reader"])
-    cast = Cast(conversation, question, written, answer, membership, members)
-    for who, member in members.items():
-        cast.browsers[who] = Client()
-        cast.browsers[who].force_login(member)
-    return cast
+def gathered(alice: User, route: Route) -> Cast:
+    return Cast.gathered(alice, route)
 
 
-def _member(who: str) -> User:
-    return User.objects.create_user(f"{who.replace(' ', '')}@example.org", name=who.title())
+@pytest.fixture
+def cast(gathered: Cast) -> Cast:
+    gathered.end()
+    return gathered
 
 
-def test_everybody_may_do_what_the_table_says_and_a_refusal_changes_nothing(cast: Cast) -> None:
-    """In words, whoever may read; to others as if nothing were there. With script and without."""
-    table, found = rows(), {}
-    before = digests(frozenset({"django_session"}))
-    for act, deed in cast.acts().items():
-        for who in WHO:
+def letter(reply: Any) -> str:
+    if reply.status_code == 302 and reply["Location"].startswith("/accounts/login/"):
+        return "i"
+    if reply.status_code == 303 and reply.cookies.get("messages"):
+        return "!"  # said on the page that it leads to
+    if reply.status_code == 200 and "conversations/unlock.html" in [it.name for it in reply.templates]:
+        return "k"
+    return SAYS[reply.status_code]
+
+
+def body(reply: Any) -> bytes:
+    return bytes(reply.getvalue() if reply.streaming else reply.content)
+
+
+def test_everybody_may_do_what_the_table_says_and_a_refusal_tells_and_changes_nothing(cast: Cast) -> None:
+    """With script and without."""
+    before = digests(NOT_LOOKED_AT)
+    found = {}
+    for who in WHO:
+        for name, act in cast.acts(who).items():
             for headers in ({}, HTMX):
                 with undone():
-                    reply = deed(cast.browsers[who], headers)
-                    said = SAYS[reply.status_code]
-                    found[act, who, bool(headers)] = said
-                    if said in "-.":
-                        assert digests(frozenset({"django_session"})) == before, (act, who)
+                    reply = act.by(cast.browsers[who], headers)
+                    found[name, who, bool(headers)] = said = letter(reply)
+                    shown = [word for word in WORDS if word.encode() in body(reply)]
+                    if said in "-.ik":
+                        assert digests(NOT_LOOKED_AT) == before, (name, who)
+                        assert not shown or said == "-", (name, who)
+                    elif said == "o" and name in SHOWING:
+                        assert shown, (name, who)
                     if said == "-":
-                        assert str(NotAllowedError.sentence) in reply.content.decode(), (act, who)
+                        assert str(NotAllowedError.sentence) in reply.content.decode(), (name, who)
                         assert bool(headers) == ("In-Words" in reply.headers)
-    wanted = {(act, who, script): table[act][who] for act in cast.acts() for who in WHO for script in (False, True)}
+    wanted = {cell: ROWS[cell[0]][cell[1]] for cell in found}
     assert found == wanted
 
 
-def test_every_row_is_an_act_and_every_act_a_row(cast: Cast) -> None:
-    assert set(rows()) == {*cast.acts(), "open the socket"}
+# No act without a row, no row without an act, no door without an act
 
 
-def test_the_socket_lets_in_who_may_read(cast: Cast) -> None:
-    for who, browser in cast.browsers.items():
-        found = admission.caller(browser.cookies.output(header="").strip(), cast.conversation.pk)
-        assert found.admission
-        assert (found.role is not None) == (rows()["open the socket"][who] == "o"), who
+def test_every_row_is_an_act_and_every_act_a_row(gathered: Cast) -> None:
+    for who in WHO:
+        assert set(ROWS) == {*gathered.acts(who), *gathered.sockets(who)}
+
+
+def doors(acts: dict[str, Act]) -> set[tuple[str, str]]:
+    return {(act.verb, resolve(act.address.partition("?")[0]).route) for act in acts.values()}
+
+
+def test_every_door_has_an_act(gathered: Cast) -> None:
+    """Each address below a conversation or a link, by each verb that it takes; and each socket."""
+    acts = gathered.acts("owner")
+    addresses = {resolve(it.address.partition("?")[0]).route: it.address for it in acts.values()}
+    below = {it for it in walk(urls.urlpatterns) if re.search(r"<(uuid:conversation_id|uuid:share_id|link_token)>", it)}
+    assert set(addresses) == below
+    taken = set()
+    for route, address in addresses.items():
+        for verb in ("get", "post", "put", "patch", "delete"):
+            with undone():
+                reply = Act(verb, address).by(gathered.browsers["owner"], {})
+            taken |= {(verb, route)} if reply.status_code != 405 else set()
+    assert doors(acts) == taken
+    paths = [it.removeprefix("/") for it in gathered.sockets("owner").values()]
+    for pattern in [it for it in websocket_urlpatterns if str(it.pattern)]:
+        assert any(pattern.resolve(path) for path in paths), pattern
+
+
+# The sockets, for real
+
+
+def said_first(socket: ClientConnection) -> str:
+    with suppress(ConnectionClosed):  # it may be closed before
+        socket.send(json.dumps({"seq": 0}))
+    return str(socket.recv(5))
+
+
+@pytest.fixture
+def opened(gathered: Cast, server: Web) -> Iterator[list[tuple[str, str, ClientConnection]]]:  # noqa: F811
+    """The sockets of those whose right will end: all that they may open."""
+    found = []
+    for who in ENDED:
+        for act, path in gathered.sockets(who).items():
+            socket = opened_at(server, path, gathered.browsers[who])
+            with suppress(ConnectionClosed):
+                assert "functor" in said_first(socket)
+                found.append((act, who, socket))
+    yield found
+    for _, _, socket in found:
+        socket.close()
+
+
+CODES = {"follow it by its socket": {".": 4404, "i": 4401}}  # of a refusal; of a link's there is one for all
+
+
+def test_sockets_let_in_who_may_read_and_let_go_whose_right_ends(
+    gathered: Cast,
+    server: Web,  # noqa: F811
+    opened: list[tuple[str, str, ClientConnection]],
+) -> None:
+    cut = {(act, who) for act, who, _ in opened if ROWS[act][who] != "o"}
+    assert len(cut) == 2 + 2 * 3  # of the conversation, and of three links each
+    gathered.end()
+    for act, who, socket in opened:
+        if ROWS[act][who] != "o":
+            assert closed(socket, 2) == 4404, (act, who)
+    for who in WHO:
+        for act, path in gathered.sockets(who).items():
+            with opened_at(server, path, gathered.browsers[who]) as socket:
+                if ROWS[act][who] == "o":
+                    assert "functor" in said_first(socket), (act, who)
+                else:
+                    assert closed(socket) == CODES.get(act, {}).get(ROWS[act][who], 4403), (act, who)
 
 
 def test_the_three_ways_to_ask_for_conversations_say_what_the_roles_say(cast: Cast) -> None:
@@ -209,15 +272,17 @@ def test_the_three_ways_to_ask_for_conversations_say_what_the_roles_say(cast: Ca
         assert [it.pk for it in everything.listed_for(member, 10)] == [cast.conversation.pk] * (role is not None), who
 
 
-def test_another_conversations_membership_is_not_found_under_ones_own(cast: Cast, route: Any) -> None:
-    mine = asking.start(cast.members["stranger"], "Mine", uuid4(), route).conversation
+def test_another_conversations_membership_is_not_found_under_ones_own(cast: Cast, route: Route) -> None:
+    mine = asking.start(cast.members["member"], "Mine", uuid4(), route).conversation
+    membership = Membership.objects.get(conversation=cast.conversation, member=cast.members["reader"])
     for data in ({"remove": "yes"}, {"role": "3"}):
-        reply = cast.browsers["stranger"].post(f"/c/{mine.pk}/people/{cast.membership.pk}/", data)
-        assert reply.status_code == 404
-    assert cast.membership.role == Membership.objects.get(pk=cast.membership.pk).role
+        act = Act("post", f"/c/{mine.pk}/people/{membership.pk}/", data)
+        assert act.by(cast.browsers["member"], {}).status_code == 404
+    membership.refresh_from_db()
+    assert membership.role == Role.READER
 
 
-def test_a_deed_asks_for_the_right_once_more_under_the_lock(cast: Cast, route: Any) -> None:
+def test_a_deed_asks_for_the_right_once_more_under_the_lock(cast: Cast, route: Route) -> None:
     """Who was removed between the view's look and the deed has done nothing."""
     writer = cast.members["writer"]
     joining.remove(Membership.objects.get(conversation=cast.conversation, member=writer))
@@ -231,7 +296,7 @@ def test_a_deed_asks_for_the_right_once_more_under_the_lock(cast: Cast, route: A
         lambda: asking.rename(cast.conversation, "Late", writer),
         lambda: asking.delete(cast.conversation, writer),
         lambda: asking.remove(cast.question, writer),
-        lambda: joining.invite(cast.conversation, cast.members["stranger"], Role.READER, writer),
+        lambda: joining.invite(cast.conversation, cast.members["member"], Role.READER, writer),
     ):
         with pytest.raises(Conversation.DoesNotExist):
             deed()

@@ -56,19 +56,28 @@ def test_a_reader_sees_the_path_without_signing_in_and_needs_no_script(
 
 
 def test_every_answer_says_that_it_is_for_nobody_else(
-    conversation: Conversation,
-    question: Message,
-    said: Message,
-    client: Client,
+    conversation: Conversation, question: Message, said: Message, charlie: User, client: Client
 ) -> None:
+    """Also the refusals, what leads to signing in, and the pages with a form: those tell their address to us alone."""
     illustrate(question)
-    share = make(conversation, snapshot(said, may_fork=True))
-    image = image_addresses(client.get(share.get_absolute_url()))[0]
-    for path in (share.get_absolute_url(), image, "/s/nothing/", "/s/nothing/i/1/", "/s/1/"):
-        response = client.get(path)
+    here = make(conversation, snapshot(said, may_fork=True)).get_absolute_url()
+    page = client.get(here)
+    assert '<meta name="robots" content="noindex, nofollow">' in page.content.decode()
+    locked = make(conversation, snapshot(said, password="a green harbour")).get_absolute_url()
+    of_members = make(conversation, snapshot(said, audience=Share.Audience.MEMBERS)).get_absolute_url()
+    image = image_addresses(page)[0]
+    replies = [
+        client.get(it) for it in (here, image, of_members, "/s/nothing/", "/s/nothing/i/1/", "/s/1/", "/s/1/continue/")
+    ]
+    views.misses = Buckets(rate=0.001, burst=0)
+    replies += [client.get("/s/nothing/"), client.get(f"{here}continue/")]
+    client.force_login(charlie)
+    forms = [client.get(locked), client.post(locked, {"password": "wrong"}), client.get(f"{here}continue/")]
+    assert [it.status_code for it in replies + forms] == [200, 200, 302, 404, 404, 404, 404, 429, 302, 200, 422, 200]
+    for response in replies + forms:
         assert response["X-Robots-Tag"] == "noindex, nofollow"
         assert response["Cache-Control"] == "private, no-store"
-        assert response["Referrer-Policy"] == "no-referrer"
+        assert response["Referrer-Policy"] == ("same-origin" if response in forms else "no-referrer")
         assert response["Cross-Origin-Resource-Policy"] == "same-origin"
         assert response["X-Frame-Options"] == "DENY"
         assert "Access-Control-Allow-Origin" not in response
@@ -76,7 +85,6 @@ def test_every_answer_says_that_it_is_for_nobody_else(
         assert "default-src 'none'" in policy
         assert "sandbox" in policy or "frame-ancestors 'none'" in policy
         assert "unsafe" not in policy
-    assert '<meta name="robots" content="noindex, nofollow">' in client.get(share.get_absolute_url()).content.decode()
 
 
 def image_addresses(response: Any) -> list[str]:
