@@ -37,7 +37,8 @@ HEAD = """\
 `make bench` measures all of it and writes this page. Everything runs on one machine: what is measured, its PostgreSQL,
 the scripted provider and the clients. So ratios within a run say more than seconds, and the tables tell who was busy.
 CPU is from /proc, with everything that a process has started. Latency is *added*: from the provider's sending of a
-token to its arrival. Each section says when, where and on which commit it was measured.
+token to its arrival. Each section says when, where and on which commit it was measured. What binds where a goal is not
+reached, and what was tried, is in decisions/0006-speed.md, "Goals that are not reached".
 """
 
 
