@@ -38,6 +38,12 @@ def _joins(name: str, at: int) -> bool:
     return is_between or unicodedata.combining(before) == _VIRAMA
 
 
+def on_one_line(text: str) -> str:
+    """For a mail's subject, and wherever else a line end would begin something new: without what nobody sees."""
+    seen = (" " if unicodedata.category(it) in _UNSEEN and it not in _JOINERS else it for it in text)
+    return " ".join("".join(seen).split())
+
+
 def plain(name: str) -> str:
     """As it is written, in one spelling: case, width and spaces don't make another name."""
     return " ".join(unicodedata.normalize("NFKC", name).casefold().split())

@@ -16,7 +16,7 @@ class Preferences:
     language: a code of settings.LANGUAGES, or as the browser says. theme: "light", "dark", or as the system is.
     route: the name of the one that new conversations begin with. send_key: "ctrl-enter", or Enter. notify: "yes" if
     the browser may say that an answer has ended. costs: "yes" if every answer shows what it cost, not only the one that
-    is pointed at. mails: "no" if nothing is to be mailed about budgets.
+    is pointed at. mails: "no" if nothing is to be mailed about budgets; mentions: nor that one was named.
     """
 
     language: str = ""
@@ -26,6 +26,7 @@ class Preferences:
     notify: str = ""
     costs: str = ""
     mails: str = ""
+    mentions: str = ""
 
     @classmethod
     def stored(cls, row: Mapping[str, Any]) -> Preferences:

@@ -1,18 +1,24 @@
-"""Who is named in a question: “@Bob” names each Bob who may read it."""
+"""Who is named in a question: “@Bob” names each Bob who may read it, and mails them unless they look soon."""
 
 from __future__ import annotations
 
 import re
+from datetime import timedelta
 
 from django.contrib.auth.models import Group
 from django.db.models import Q, QuerySet
+from django.db.models.functions import Now
+from django.urls import reverse
+from django.utils.translation import gettext as _
 
-from accounts import names
+from accounts import mailing, names
+from accounts.mailing import Letter
 from accounts.models import User
-from conversations.models import Conversation, Mention, Message
+from conversations.models import Conversation, Mention, Message, Seen
 
 MOST = 20  # of one question
 LOOKED_AT = 2_000  # members of a conversation, its groups' too: each name is looked for
+WAIT = timedelta(minutes=5)  # for who reads it now, or soon: they are not mailed
 
 
 def mention(conversation: Conversation, question: Message) -> None:
@@ -23,7 +29,14 @@ def mention(conversation: Conversation, question: Message) -> None:
     others = people(conversation).exclude(pk__in=[question.author_id])[:LOOKED_AT]
     named = [it for it in others if _is_named(it, said)]
     Mention.objects.bulk_create(
-        Mention(conversation=conversation, message=question, member=it, seq=question.changed_seq) for it in named[:MOST]
+        Mention(
+            conversation=conversation,
+            message=question,
+            member=it,
+            seq=question.changed_seq,
+            mail_at=Now() + WAIT if _wants_mail(it) else None,
+        )
+        for it in named[:MOST]
     )
 
 
@@ -38,3 +51,37 @@ def people(conversation: Conversation) -> QuerySet[User]:
 
 def _is_named(member: User, said: str) -> bool:
     return re.search(rf"(?<!\w)@{re.escape(names.plain(str(member)))}(?!\w)", said) is not None
+
+
+# Mails --------------------------------------------------------------------------------------------------------------
+
+
+def mail() -> int:
+    """Send what is due; how many were sent. Any worker may, any number at once."""
+    return mailing.send(Mention.objects.select_related("conversation", "message__author", "member"), _letter)
+
+
+def _letter(mention: Mention) -> Letter | None:
+    """By whom and where, without the question's words: a mailbox keeps them when the conversation is theirs no more."""
+    if not _wants_mail(mention.member) or not _is_news(mention):
+        return None
+    who = names.on_one_line(str(mention.message.author or _("Former member")))
+    title = names.on_one_line(mention.conversation.title)
+    headline = _("%(who)s names you in “%(title)s”") % {"who": who, "title": title}
+    address = reverse("message", args=[mention.conversation_id, mention.message_id])
+    return Letter(headline, "conversations/email/mention.txt", {"headline": headline, "address": address})
+
+
+def _wants_mail(member: User) -> bool:
+    return mailing.may_mail(member) and member.prefers.mentions != "no"
+
+
+def _is_news(mention: Mention) -> bool:
+    """They may still read it, have not looked, and the first time that they were named since they did is this one."""
+    conversation, member = mention.conversation, mention.member
+    if conversation.deleted_at or conversation.role_of(member) is None:
+        return False
+    here = {"conversation": conversation, "member": member}
+    seen = Seen.objects.filter(**here).values_list("seq", flat=True).first() or 0
+    before = Mention.objects.filter(**here, seq__gt=seen, seq__lt=mention.seq)
+    return mention.seq > seen and not before.exclude(mail_at=None, mailed_at=None).exists()

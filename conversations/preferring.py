@@ -14,6 +14,8 @@ from accounts.models import User
 from accounts.preferences import Preferences
 from catalog.models import Route
 
+MAILS = ("mentions", "mails")  # they come unless a member turns them off
+
 
 class PreferencesForm(forms.Form):
     """A member's name, and their Preferences by their names."""
@@ -35,12 +37,13 @@ class PreferencesForm(forms.Form):
     )
     notify = forms.BooleanField(label=_("Tell me when an answer has ended while I look elsewhere"), required=False)
     costs = forms.BooleanField(label=_("Always show what an answer cost"), required=False)
+    mentions = forms.BooleanField(label=_("Mail me when I am named and don't look"), required=False)
     mails = forms.BooleanField(label=_("Mail me how far my budgets are used"), required=False)
 
     def __init__(self, data: Any = None, *, member: User, routes: Sequence[Route]) -> None:
         prefers = member.prefers
         initial = {field.name: getattr(prefers, field.name) for field in fields(prefers)}
-        initial |= {"name": member.name, "mails": prefers.mails != "no"}
+        initial |= {"name": member.name, **{name: getattr(prefers, name) != "no" for name in MAILS}}
         super().__init__(data, initial=initial, label_suffix="")
         self.member = member
         self.fields["name"].widget.attrs |= {"placeholder": User(email=member.email).get_short_name()}
@@ -65,7 +68,7 @@ class PreferencesForm(forms.Form):
         """Once it is valid."""
         chosen = {field.name: self.cleaned_data[field.name] for field in fields(Preferences)}
         ticked = {name: "yes" if chosen[name] else "" for name in ("notify", "costs")}
-        ticked["mails"] = "" if chosen["mails"] else "no"
+        ticked |= {name: "" if chosen[name] else "no" for name in MAILS}
         self.member.name = self.cleaned_data["name"]
         self.member.preferences = Preferences(**chosen | ticked).to_store()
         self.member.save(update_fields=["name", "preferences"])

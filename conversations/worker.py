@@ -13,7 +13,7 @@ from uuid import UUID, uuid4
 from django.conf import settings
 from django.db import Error as DatabaseError
 
-from conversations import answering, bus, chores, ending, metrics
+from conversations import answering, bus, chores, ending, mentioning, metrics
 from conversations.answering import Answer
 from conversations.crossing import Crossing
 from conversations.log import Log
@@ -29,6 +29,7 @@ POLL_SECONDS = 1.0  # behind the bus: a lost hint costs a second
 SWEEP_SECONDS = 5.0
 CHARGE_SECONDS = 60.0
 ALERT_SECONDS = 10.0
+MAIL_SECONDS = 10.0
 BALANCE_SECONDS = 60.0  # between two looks at which providers are to be asked for theirs
 THREADS = 4  # into the database; the flush, the heartbeat and a beginning or ending beside them
 
@@ -65,6 +66,7 @@ class Worker:
             asyncio.create_task(self._often(CHARGE_SECONDS, self._charge)),
             asyncio.create_task(self._often(BALANCE_SECONDS, self._reconcile)),
             asyncio.create_task(self._often(ALERT_SECONDS, self._alert)),
+            asyncio.create_task(self._often(MAIL_SECONDS, self._mail)),
         ]
         for loop in loops:
             loop.add_done_callback(_must_go_on)
@@ -186,8 +188,11 @@ class Worker:
 
     async def _alert(self) -> None:
         await self._cross(alerting.look)
-        if mailed := await self._post(alerting.mail):
-            logger.info("mailed %d notices", mailed)
+
+    async def _mail(self) -> None:
+        for mail in (alerting.mail, mentioning.mail):
+            if mailed := await self._post(mail):
+                logger.info("mailed %d letters of %s", mailed, mail.__module__)
 
     async def _finish(self) -> None:
         """Let running answers end by themselves for a while, then hand on the rest at once, not after their lease."""

@@ -2,34 +2,28 @@
 
 A budget is a limit that goes by the calendar. A worker's chore compares what is kept of them with what there is; a
 question that is refused because nothing is left says so itself (`used_up`). Either writes the Alert, and with it the
-notices: on people's pages, and by mail. Mails are sent by the chore alone, later and again where that fails.
+notices: on people's pages, and by mail (accounts.mailing).
 """
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterable
 from uuid import UUID
 
-from django.conf import settings
 from django.contrib.auth.backends import ModelBackend
 from django.contrib.auth.models import Group
-from django.core.mail import EmailMessage
 from django.db import connection, transaction
 from django.db.models import QuerySet
 from django.db.models.functions import Now
-from django.template.loader import render_to_string
 
-from accounts import languages
+from accounts import mailing
+from accounts.mailing import Letter
 from accounts.models import User
 from usage.errors import LimitReachedError
 from usage.models import Alert, Notice
 from usage.windows import is_rolling
 
-logger = logging.getLogger(__name__)
-
 RIGHT = "usage.view_limit"  # of those who are told of everybody's
-MOST_TRIES = 12  # five hours: a minute, two, four, …, then every hour
 
 
 # Finding out --------------------------------------------------------------------------------------------------------
@@ -146,61 +140,18 @@ def _label(alert: Alert) -> str:
 
 
 def _wants_mail(member: User) -> bool:
-    return bool(settings.CAN_MAIL and member.is_active and member.prefers.mails != "no")
+    return mailing.may_mail(member) and member.prefers.mails != "no"
 
 
 # Mails --------------------------------------------------------------------------------------------------------------
 
 
 def mail() -> int:
-    """Send what is due; how many were sent. Any worker may, any number at once. A server that fails is left alone."""
-    sent = 0
-    while notice := _claim():
-        if not _send(notice):
-            break
-        sent += 1
-    return sent
+    """Send what is due; how many were sent. Any worker may, any number at once."""
+    return mailing.send(Notice.objects.select_related("alert", "member"), _letter)
 
 
-def _claim() -> Notice | None:
-    """The next one that is due. It is due again after a pause, unless it is sent by then: whoever takes it may die."""
-    with connection.cursor() as cursor:
-        cursor.execute(_TAKE)
-        row = cursor.fetchone()
-    return Notice.objects.select_related("alert", "member").get(pk=row[0]) if row else None
-
-
-_TAKE = """
-    UPDATE usage_notice
-       SET tries = tries + 1, mail_at = now() + least(interval '1 hour', interval '1 minute' * 2 ^ tries)
-     WHERE id = (SELECT id FROM usage_notice WHERE mail_at <= now() ORDER BY mail_at, id LIMIT 1 FOR UPDATE SKIP LOCKED)
- RETURNING id
-"""
-
-
-def _send(notice: Notice) -> bool:
-    """Whether that is done with. A mail may come twice if we die between its sending and our writing that down; its
-    Message-ID tells that it is the same.
-    """
+def _letter(notice: Notice) -> Letter | None:
     if not _wants_mail(notice.member):
-        Notice.objects.filter(pk=notice.pk).update(mail_at=None)
-        return True
-    try:
-        _message(notice).send()
-    except OSError:  # what smtplib and sockets raise
-        logger.warning("notice %s could not be mailed, try %d", notice.pk, notice.tries, exc_info=True)
-        if notice.tries >= MOST_TRIES:
-            Notice.objects.filter(pk=notice.pk).update(mail_at=None)
-        return False
-    Notice.objects.filter(pk=notice.pk).update(mail_at=None, mailed_at=Now())
-    return True
-
-
-def _message(notice: Notice) -> EmailMessage:
-    with languages.of(notice.member):
-        text = render_to_string("usage/email/notice.txt", {"notice": notice, "origin": settings.PUBLIC_ORIGIN})
-        subject = notice.headline
-    host = settings.DEFAULT_FROM_EMAIL.rpartition("@")[2].rstrip(">")
-    return EmailMessage(
-        subject, text, None, [notice.member.email], headers={"Message-ID": f"<notice-{notice.pk}@{host}>"}
-    )
+        return None
+    return Letter(notice.headline, "usage/email/notice.txt", {"notice": notice})

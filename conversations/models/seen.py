@@ -11,6 +11,8 @@ from django.conf import settings
 from django.db import connection, models
 from django.utils.translation import gettext_lazy as _
 
+from accounts.mailing import Mailed
+
 
 @dataclass(frozen=True)
 class Marks:
@@ -53,8 +55,8 @@ class Seen(models.Model):
         return f"{self.conversation_id} {self.seq}"
 
 
-class Mention(models.Model):
-    """A question that names a member. It goes with the question."""
+class Mention(Mailed):
+    """A question that names a member, who is mailed of it unless they look soon. It goes with the question."""
 
     conversation = models.ForeignKey("Conversation", models.CASCADE, related_name="+")
     message = models.ForeignKey("Message", models.CASCADE, related_name="mentions", db_index=False)
@@ -63,7 +65,10 @@ class Mention(models.Model):
 
     class Meta:
         verbose_name, verbose_name_plural = _("mention"), _("mentions")
-        indexes = [models.Index(fields=["member", "conversation", "seq"], name="mentions_of_a_member")]
+        indexes = [
+            models.Index(fields=["member", "conversation", "seq"], name="mentions_of_a_member"),
+            models.Index(fields=["mail_at"], name="mentions_to_mail", condition=models.Q(mail_at__isnull=False)),
+        ]
         constraints = [models.UniqueConstraint(fields=["message", "member"], name="a_question_names_a_member_once")]
 
     def __str__(self) -> str:

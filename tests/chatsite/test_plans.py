@@ -8,17 +8,21 @@ measures.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from datetime import timedelta
 
 import pytest
+from django.core import mail
 from django.core.management import call_command
 from django.db import connection
+from django.db.models.functions import Now
 from django.test import override_settings
-from pytest_django import DjangoDbBlocker
+from pytest_django import DjangoDbBlocker, Settings
 
 from bench.plans import Statement, watched
 from bench.seeding.filling import Size, fill
 from bench.visits import Administrators, Members, Processes, Visit
-from conversations.models import Message
+from conversations import mentioning
+from conversations.models import Mention, Message, Seen
 
 pytestmark = pytest.mark.django_db  # what a test does to the seeded rows is undone
 
@@ -154,3 +158,12 @@ def test_a_members_pages_read_what_they_show() -> None:
 
 def test_worker_and_feed_read_what_is_under_way() -> None:
     assert made(Processes(answers=20).visits()) == []
+
+
+def test_who_mails_reads_what_is_due(settings: Settings) -> None:
+    settings.CAN_MAIL = True
+    Seen.objects.all().delete()
+    due = list(Mention.objects.values_list("pk", flat=True)[:3])
+    Mention.objects.filter(pk__in=due).update(mail_at=Now() - timedelta(days=1))
+    assert made([Visit("worker: mail who was named", mentioning.mail)]) == []
+    assert mail.outbox

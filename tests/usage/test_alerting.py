@@ -17,6 +17,7 @@ from django.db.models.functions import Now
 from django.utils import timezone
 from pytest_django import Settings
 
+from accounts import mailing
 from accounts.models import User
 from catalog.models import LanguageModel
 from tests.usage.conftest import opened
@@ -287,7 +288,7 @@ def test_what_could_not_be_mailed_is_tried_again_later_and_not_for_ever(
     settings.EMAIL_BACKEND = here
     Notice.objects.exclude(mail_at=None).update(mail_at=Now())
     assert alerting.mail() == 1
-    assert Notice.objects.get(mailed_at=None).tries == alerting.MOST_TRIES
+    assert Notice.objects.get(mailed_at=None).tries == mailing.MOST_TRIES
 
 
 # On the page --------------------------------------------------------------------------------------------------------

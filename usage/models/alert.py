@@ -16,6 +16,7 @@ from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from accounts.mailing import Mailed
 from usage.models.limit import Unit, said
 from usage.windows import Window
 
@@ -88,17 +89,13 @@ class NoticeQuerySet(models.QuerySet["Notice"]):
         return self.filter(dismissed_at=None).update(dismissed_at=Now())
 
 
-class Notice(models.Model):
+class Notice(Mailed):
     """One for each person, so each is told once, in their language, and each dismisses their own."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     alert = models.ForeignKey(Alert, models.CASCADE, related_name="notices")
     member = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="notices")
     dismissed_at = models.DateTimeField(null=True)
-    # When its mail is to be tried, also again; None: there is nothing to mail, or no more.
-    mail_at = models.DateTimeField(null=True)
-    tries = models.PositiveSmallIntegerField(default=0)
-    mailed_at = models.DateTimeField(null=True)
 
     objects: ClassVar[NoticeQuerySet] = NoticeQuerySet.as_manager()  # type: ignore[assignment]  # a Manager, to the stubs
 
