@@ -12,6 +12,7 @@ from accounts.preferences import Preferences
 from catalog.models import Route
 
 ALL = {
+    "mentions": "on",
     "mails": "on",
     "name": "Alice",
     "language": "",
