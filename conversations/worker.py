@@ -31,15 +31,17 @@ CHARGE_SECONDS = 60.0
 ALERT_SECONDS = 10.0
 MAIL_SECONDS = 10.0
 BALANCE_SECONDS = 60.0  # between two looks at which providers are to be asked for theirs
-THREADS = 4  # into the database; the flush, the heartbeat and a beginning or ending beside them
+THREADS = 4  # into the database, for beginnings and endings, of which hundreds may be waiting
 
 
 class Worker:
     def __init__(self) -> None:
         self.name = f"{socket.gethostname()}:{os.getpid()}:{uuid4().hex[:8]}"
         self._cross = Crossing(THREADS, "worker")
+        # Words that were said, and that this worker lives: behind hundreds of beginnings its leases would run out.
+        self._cross_now = Crossing(2, "now")
         self._post = Crossing(1, "mail")  # a mail server that hangs must hold up nobody else
-        self._log = Log(self._cross)
+        self._log = Log(self._cross_now)
         self._clients = Clients()
         # By answer, not by generation: one may still give a title while another continues what it wrote.
         self._answers: dict[Answer, asyncio.Task[None]] = {}
@@ -80,6 +82,7 @@ class Worker:
         await self._try(self._end_pulse)  # a beat that was under way may have put it back
         await self._clients.close()
         self._cross.close()
+        self._cross_now.close()
         self._post.close()
 
     def _heard(self, hint: dict[str, Any]) -> None:
@@ -155,14 +158,14 @@ class Worker:
     async def _beat(self) -> None:
         """Lengthen the leases, learn of stops whose hint was lost, and drop what is not ours any more."""
         answers = self._written()
-        held = await self._cross(Generation.objects.beat, self.name, answers)
+        held = await self._cross_now(Generation.objects.beat, self.name, answers)
         for pk, answer in answers.items():
             if pk not in held:
                 answer.halt(None)
             elif held[pk]:
                 answer.halt(answering.STOPPED)
         if not self._leaving.is_set():
-            await self._cross(Pulse.objects.beat, self.name)
+            await self._cross_now(Pulse.objects.beat, self.name)
 
     async def _end_pulse(self) -> None:
         await self._cross(Pulse.objects.filter(pk=self.name).delete)

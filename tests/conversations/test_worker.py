@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from datetime import datetime
 from uuid import uuid4
 
 import psycopg
@@ -15,9 +16,10 @@ from pytest_django import Settings
 from accounts.models import User
 from catalog.models import LanguageModel, Route
 from conversations import asking, ending, events
+from conversations.aside import conninfo
 from conversations.events import Event
 from conversations.models import Chunk, Conversation, Generation, Message
-from conversations.worker import Worker
+from conversations.worker import THREADS, Worker
 from tests.conversations.conftest import working
 from tests.upstream import Gate, Script, Upstream
 from tests.workers import SECONDS, eventually, has_ended, waiters
@@ -324,3 +326,25 @@ async def test_a_connection_killed_at_the_beginning_or_the_end_of_an_answer_is_n
             holder.rollback()
             await has_ended(generation)
     assert (generation.state, await text_of(generation)) == ("done", "Half and whole")
+
+
+async def test_a_worker_keeps_its_leases_while_more_beginnings_than_it_has_threads_wait_for_the_database(
+    upstream: Upstream, alice: User, route: Route, settings: Settings
+) -> None:
+    settings.HEARTBEAT_SECONDS = 0.05
+    for _ in range(THREADS + 2):
+        await sync_to_async(asking.start)(alice, "What is a monad?", uuid4(), route)
+    async with await psycopg.AsyncConnection.connect(conninfo()) as other:
+        await other.execute("SELECT FROM conversations_conversation FOR UPDATE")
+        async with working():
+            await eventually(lambda: waiters() >= THREADS, "all threads wait")
+            claimed = await sync_to_async(_leases)()
+            await eventually(
+                lambda: all(a and b and a > b for a, b in zip(_leases(), claimed, strict=True)), "leases are longer"
+            )
+            await other.rollback()
+            await eventually(lambda: not Generation.objects.live().exists(), "all are answered")
+
+
+def _leases() -> list[datetime | None]:
+    return list(Generation.objects.order_by("pk").values_list("lease_until", flat=True))

@@ -232,9 +232,9 @@ class House:
         pid = int((await self.database.value(owner, conversation)).split(":")[1])
         return next(worker for worker in self.workers if worker.pid == pid)
 
-    async def until_value(self, wanted: object, query: str, *values: object) -> None:
+    async def until_value(self, wanted: object, query: str, *values: object, seconds: float | None = None) -> None:
         """Until the database says so; as long as it takes to give an answer up."""
-        deadline = time.monotonic() + self.given_up
+        deadline = time.monotonic() + (seconds or self.given_up)
         while (found := await self.database.value(query, *values)) != wanted:
             assert time.monotonic() < deadline, f"{found}, not {wanted}: {query}"
             await asyncio.sleep(0.1)
