@@ -61,7 +61,11 @@ class ShareForm(forms.Form):
 
     key = forms.UUIDField(widget=forms.HiddenInput)
     kind = forms.ChoiceField(label=_("Shows the conversation"), choices=Kind.choices, widget=forms.RadioSelect)
-    until = forms.ChoiceField(label=_("Ends with"), required=False)
+    until = forms.ChoiceField(
+        label=_("Ends with"),
+        required=False,
+        error_messages={"invalid_choice": _("That message is being written, or is gone. Choose one that has ended.")},
+    )
     shows_thinking = forms.BooleanField(label=_("What models thought"), required=False)
     shows_names = forms.BooleanField(label=_("Who asked"), required=False)
     shows_images = forms.BooleanField(label=_("Images"), required=False)

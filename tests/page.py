@@ -125,8 +125,11 @@ class Page:
         self._document = parsed(html)
         self.title = next(it.text for it in self._document.elements() if it.tag == "title")
 
+    def find(self, identity: str) -> Element | None:
+        return self._document.find(identity)
+
     def element(self, identity: str) -> Element:
-        found = self._document.find(identity)
+        found = self.find(identity)
         assert found, f"no element with id {identity}"
         return found
 

@@ -108,6 +108,14 @@ class ShareQuerySet(models.QuerySet["Share"]):
             conversation__deleted_at=None,
         )
 
+    def closed_without(self, message: Message, below: Iterable[uuid.UUID]) -> ShareQuerySet:
+        """Those that open nothing once a message is deleted, and with it all that stands below it."""
+        ends = Q(leaf__in=below)
+        others = Message.objects.filter(conversation=message.conversation_id, parent=None).exclude(pk=message.pk)
+        if message.parent_id is None and not others.exists():
+            ends |= Q(kind=Share.Kind.LIVE)  # nothing is left to follow
+        return self.open().filter(ends, conversation=message.conversation_id)
+
     def made_by(self, member: User) -> ShareQuerySet:
         """A member's own, open or not, the newest first: of conversations that are there, and theirs to share."""
         theirs = Conversation.objects.owned_by(member)

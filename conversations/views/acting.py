@@ -13,7 +13,7 @@ from catalog.models import NoRouteError, Route
 from conversations import asking
 from conversations.errors import NotAnswerableError, StillWrittenError
 from conversations.forms import TitleForm
-from conversations.models import Role, path
+from conversations.models import Role, Share, path
 from conversations.reviewing import raisable
 from conversations.views.replying import (
     MemberRequest,
@@ -106,8 +106,10 @@ def source(request: MemberRequest, conversation_id: UUID, message_id: UUID) -> H
 def delete_message(request: MemberRequest, conversation_id: UUID, message_id: UUID) -> HttpResponse:
     message = message_of(request, conversation_id, message_id, Role.OWNER)
     if request.method != "POST":
-        others = len(path.below(message)) - 1
-        return render(request, "conversations/delete_message.html", {"message": message, "others": others})
+        below = path.below(message)
+        links = Share.objects.closed_without(message, below).count()
+        context = {"message": message, "others": len(below) - 1, "links": links}
+        return render(request, "conversations/delete_message.html", context)
     try:
         asking.remove(message, request.user)
     except StillWrittenError as error:
@@ -132,6 +134,7 @@ def rename(request: MemberRequest, conversation_id: UUID) -> HttpResponse:
 def delete(request: MemberRequest, conversation_id: UUID) -> HttpResponse:
     conversation = conversation_of(request, conversation_id, Role.OWNER)
     if request.method != "POST":
-        return render(request, "conversations/delete.html", {"conversation": conversation})
+        links = Share.objects.open().filter(conversation=conversation).count()
+        return render(request, "conversations/delete.html", {"conversation": conversation, "links": links})
     asking.delete(conversation, request.user)
     return done(request, "index")

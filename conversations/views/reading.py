@@ -16,7 +16,7 @@ from catalog.models import Route
 from conversations import showing
 from conversations.forms import ParametersForm, QuestionForm, fresh_question
 from conversations.listing import Spot, listing, spaces
-from conversations.models import Conversation, Message, Role, path
+from conversations.models import Conversation, Message, Role, Share, path
 from conversations.models.cost import of_conversation
 from conversations.models.path import Path
 from conversations.views.replying import MemberRequest, conversation_of, member_only, message_of
@@ -92,6 +92,9 @@ def page(
     """The whole page: sidebar, the conversation if there is one, and the composer."""
     role = shown.role_of(request.user) if shown else None
     context = chat(shown, form, role or Role.OWNER, editing=editing, at=_message_at(request, shown))
+    if shown and role == Role.OWNER:
+        by_link = Share.objects.open().filter(conversation=shown, maker=request.user, kind=Share.Kind.LIVE)
+        context["has_live_links"] = by_link.exists()
     space, spot = space_named(request.POST or request.GET), Spot.named(request.GET.get("older", ""))
     context["spaces"] = spaces(request.user, space, spot)
     context["space"] = next((it for it in context["spaces"] if it.is_open and shown is None), None)

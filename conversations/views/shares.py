@@ -80,8 +80,9 @@ class Line:
 @require_safe
 @member_only
 def shares(request: MemberRequest) -> HttpResponse:
-    """A member's own links, the newest first."""
-    mine = Share.objects.made_by(request.user)
+    """A member's own links, the newest first: all of them, or those of one conversation."""
+    mine, of = Share.objects.made_by(request.user), _conversation(request)
+    mine = mine.filter(conversation=of) if of else mine
     page = _number(request.GET.get("page", ""))
     found = list(mine.select_related("conversation")[(page - 1) * LISTED : page * LISTED + 1])
     return render(
@@ -89,10 +90,19 @@ def shares(request: MemberRequest) -> HttpResponse:
         "conversations/shares.html",
         {
             "lines": _lines(found[:LISTED]),
+            "of": of,
             "older": page + 1 if len(found) > LISTED else None,
             "newer": page - 1 if page > 1 else None,
         },
     )
+
+
+def _conversation(request: MemberRequest) -> Conversation | None:
+    try:
+        wanted = UUID(request.GET.get("of", ""))
+    except ValueError:
+        return None
+    return get_object_or_404(Conversation.objects.owned_by(request.user), pk=wanted)
 
 
 def _number(typed: str) -> int:

@@ -133,7 +133,7 @@ def test_with_script_a_change_shows_the_preview_alone(
         ({"audience": "named", "people": "x" * 20_000}, "at most 10000 characters"),
         ({"audience": "everybody"}, "Select a valid choice"),
         ({"kind": "moving"}, "Select a valid choice"),
-        ({"until": str(uuid4())}, "Select a valid choice"),
+        ({"until": str(uuid4())}, "That message is being written, or is gone."),
         ({"most_visits": "0"}, "greater than or equal to 1"),
         ({"most_visits": "many"}, "Enter a whole number."),
         ({"title": "x" * 121}, "at most 120 characters"),
@@ -189,6 +189,10 @@ def test_what_is_being_written_or_empty_is_refused_in_words(
 ) -> None:
     page = browser_of_alice.get(f"/c/{conversation.pk}/share/").content.decode()
     assert str(generation.message_id) not in page
+    refused = post(browser_of_alice, conversation, until=str(generation.message_id))
+    assert refused.status_code == 422
+    assert "That message is being written, or is gone. Choose one that has ended." in errors(refused)
+    assert not Share.objects.exists()
     post(browser_of_alice, conversation)
     assert Share.objects.get().leaf_id == generation.message.parent_id  # cut at what is finished
     Share.objects.all().delete()
@@ -210,6 +214,54 @@ def test_the_thousand_and_first_link_is_refused_in_words(
     codes = [post(browser_of_alice, conversation).status_code for _ in range(3)]
     assert codes == [302, 302, 422]
     assert Share.objects.count() == 2
+
+
+def test_with_ten_thousand_links_one_more_is_refused_in_words_and_the_list_goes_on(
+    browser_of_alice: Client,
+    conversation: Conversation,
+    said: Message,
+    alice: User,
+    django_assert_max_num_queries: Any,
+) -> None:
+    """Of which as many are open as there may be: the others were open under rules of before."""
+    terms: dict[str, Any] = {"conversation": conversation, "maker": alice, "kind": "live", "audience": "members"}
+    Share.objects.bulk_create(Share(**terms) for _ in range(10_000))
+    with django_assert_max_num_queries(20):
+        refused = post(browser_of_alice, conversation, note="Kept")
+    assert refused.status_code == 422
+    assert "as many links open as you may" in errors(refused)
+    assert "Kept" in refused.content.decode()
+    assert Share.objects.count() == 10_000
+    with django_assert_max_num_queries(8):
+        assert browser_of_alice.get("/shares/?page=200").content.decode().count("data-copies") == 50
+
+
+@pytest.mark.parametrize(
+    ("typed", "says"),
+    [
+        ({"password": "x" * 1_000_000}, "A password has at most 200 characters."),
+        ({"until": "being written"}, "That message is being written, or is gone."),
+        ({"audience": "named", "people": "Nobody Atall"}, "Nobody here is called"),
+    ],
+    ids=lambda it: next(iter(it)) if isinstance(it, dict) else "",
+)
+def test_what_is_not_right_changes_nothing_of_a_link(
+    browser_of_alice: Client,
+    conversation: Conversation,
+    said: Message,
+    alice: User,
+    route: Route,
+    typed: dict[str, str],
+    says: str,
+) -> None:
+    share = make(conversation, snapshot(said, password="a green harbour"))
+    before = Share.objects.values().get()
+    later = asking.ask(conversation, alice, "And a functor?", uuid4(), route)
+    until = {"until": str(later.children.get().pk)} if "until" in typed else {}
+    refused = browser_of_alice.post(f"/shares/{share.pk}/", form(**{"title": "Another", **typed, **until}))
+    assert refused.status_code == 422
+    assert says in errors(refused)
+    assert Share.objects.values().get() == before
 
 
 def test_where_administrators_forbid_links_for_anyone_none_is_offered_or_made(

@@ -11,9 +11,9 @@ from pytest_django import Settings
 
 from accounts.models import User
 from catalog.models import Route
-from conversations import asking, sharing
+from conversations import asking, joining, sharing
 from conversations.attachments import prepare
-from conversations.models import Conversation, Message, Share
+from conversations.models import Conversation, Message, Role, Share
 from tests.images import upload
 from tests.journeys import scenes
 from tests.journeys.conftest import House, Visit, answer, ask, thread, until, wait_for_end
@@ -88,6 +88,14 @@ def test_how_links_look(visit: Visit, alice: User, said: Message, conversation: 
         (f"/shares/{link.pk}/", "link"),
         ("/shares/", "list"),
         (f"{link.get_absolute_url()}continue/", "continue"),
+    ):
+        look(owner.tab(path), f"share-{what}-{name}")
+    make(conversation, live())
+    joining.invite(conversation, User.objects.create_user("bob@example.org", name="Bob"), Role.WRITER)
+    for path, what in (
+        (f"/c/{conversation.pk}/", "signs"),
+        (f"/shares/?of={conversation.pk}", "of-one"),
+        (f"/c/{conversation.pk}/delete/", "delete"),
     ):
         look(owner.tab(path), f"share-{what}-{name}")
     locked = make(conversation, snapshot(said, password="a green harbour"))
