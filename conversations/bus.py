@@ -9,7 +9,7 @@ import asyncio
 import json
 import logging
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -26,6 +26,9 @@ logger = logging.getLogger(__name__)
 FEED, WORK = "chat_feed", "chat_work"
 HEARTBEAT_SECONDS = 10
 _PAYLOAD_LIMIT = 7000  # bytes; PostgreSQL refuses 8000
+MOST_PEOPLE = 100  # of one conversation and process that are told: they have to fit into one notice
+
+type Place = tuple[str, Sequence[str], int]  # a conversation, its members who are there, how many of the first type
 
 
 def tell_conversation(conversation_id: UUID, seq: int) -> None:
@@ -40,17 +43,28 @@ def tell_people(conversation_id: UUID) -> None:
 
 def tell_generations(places: Iterable[tuple[UUID, int]]) -> None:
     """A flush lengthened these answers. One NOTIFY for the whole flush: each takes a database-wide lock at commit."""
-    batch: list[list[Any]] = []
+    for batch in _batches((60, [str(generation_id), seq]) for generation_id, seq in places):
+        _notify(FEED, {"g": batch})
+
+
+def tell_presence(process: str, places: Iterable[Place], *, asks: bool = False) -> None:
+    """Whom a web process has, and whether it asks the others for the same. One NOTIFY for some hundred people."""
+    for batch in _batches((50 + 39 * len(place[1]), place) for place in places):
+        _notify(FEED, {"p": process, "at": batch, "asks": asks})
+
+
+def _batches(entries: Iterable[tuple[int, Any]]) -> Iterator[list[Any]]:
+    """As many as fit into one notice, each with its bytes."""
+    batch: list[Any] = []
     size = 0
-    for generation_id, seq in places:
-        entry = [str(generation_id), seq]
-        if size + 60 > _PAYLOAD_LIMIT:
-            _notify(FEED, {"g": batch})
+    for more, entry in entries:
+        if batch and size + more > _PAYLOAD_LIMIT:
+            yield batch
             batch, size = [], 0
         batch.append(entry)
-        size += 60
+        size += more
     if batch:
-        _notify(FEED, {"g": batch})
+        yield batch
 
 
 def tell_workers() -> None:

@@ -23,6 +23,8 @@ from conversations.feed.reader import NOWHERE, Position
 
 # Like SIGNED_OUT and GONE: the page does not knock again after it.
 NOT_UNDERSTOOD, NOT_FOR_YOU = 4400, 4403
+# What a page says after its first words.
+IS_IN, TYPES, PAUSES = "1", "typing", "paused"
 LARGEST = 2**62  # a number of the slow log; beyond it a page is making things up
 
 MESSAGES = {"rate": 100, "burst": 1_000}  # of one socket: a page says one thing for each frame, 60 a second at most
@@ -35,7 +37,9 @@ cross = Crossing(4, "admission")  # many come at once after a restart; the pages
 
 
 class FollowingConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # Channels ships no types
-    """Frames for one open page. Its first message says where the page stands, each later one that a frame is in."""
+    """Frames for one open page. Its first message says where the page stands, each later one that a frame is in, or
+    that its member is typing.
+    """
 
     reader: Reader | None = None  # None until we know who it is, and again when it is refused
 
@@ -73,23 +77,33 @@ class FollowingConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # Channe
         if self.reader is None:
             return  # sent before our refusal arrived
         if not self._may_speak.take():
-            feed.leave(self.reader)
-            await self._dismiss(TOO_MANY)
+            await self._send_away(TOO_MANY)
         elif self.reader.has_begun:
-            feed.acknowledged(self.reader)
+            await self._hear(self.reader, text_data)
         elif (said := _first_words(text_data)) is None or (position := _stands_at(said)) is None:
-            feed.leave(self.reader)
-            await self._dismiss(NOT_UNDERSTOOD)
+            await self._send_away(NOT_UNDERSTOOD)
         elif said.get("role", self.reader.role.word) != self.reader.role.word:
-            feed.leave(self.reader)
-            await self._dismiss(CHANGED)
+            await self._send_away(CHANGED)
         else:
             feed.begin(self.reader, position)
+
+    async def _hear(self, reader: Reader, said: str | None) -> None:
+        if said == IS_IN:
+            feed.acknowledged(reader)
+        elif said in {TYPES, PAUSES}:
+            feed.types(reader, is_typing=said == TYPES)
+        else:
+            await self._send_away(NOT_UNDERSTOOD)
 
     async def _send_frame(self, frame: str) -> None:
         await self.base_send({"type": "websocket.send", "text": frame})
         metrics.FRAMES.inc()
         metrics.FRAME_CHARACTERS.inc(len(frame))
+
+    async def _send_away(self, code: int) -> None:
+        if self.reader:
+            feed.leave(self.reader)
+        await self._dismiss(code)
 
     async def _dismiss(self, code: int) -> None:
         self.reader = None

@@ -9,7 +9,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Iterable
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from contextvars import Context
 from typing import Any
@@ -19,12 +20,16 @@ from django.db import Error as DatabaseError
 
 from conversations import bus
 from conversations.crossing import Crossing
+from conversations.crowd import Crowd, View, draw
 from conversations.feed.admission import Admission, Passage, withdrawn
+from conversations.feed.flooding import Buckets
+from conversations.feed.presence import TYPING_SECONDS, Presence
 from conversations.feed.reader import Key, Position, Reader
 from conversations.feed.turn import Asked, Room, Told, take_turn
+from conversations.markdown import Patch
 from conversations.models import Membership
 from conversations.pace import Pace
-from conversations.showing import find_places
+from conversations.showing import find_places, patch_frame
 
 logger = logging.getLogger(__name__)
 
@@ -32,6 +37,9 @@ POLL_SECONDS = 1.0  # behind the bus: a lost hint costs a second, never a word
 SETTLE_SECONDS = 0.1  # after words came: a turn for what they held back, should no more come
 HEARTBEAT_SECONDS = 15.0
 HEARTBEAT = "{}"  # JSON without content: htmx swaps nothing, the page notes that we are there
+
+CROWD_SECONDS = 0.5  # between two looks at who is here: whatever happens in between is told once
+TYPING = {"rate": 1, "burst": 10}  # of one member; more is not heard
 
 MOST_SOCKETS = 50  # of one member in one process: more tabs than anybody looks at
 MOST_FOLLOWERS = 500  # of one link in one process
@@ -55,6 +63,10 @@ class Feed:
         self._tasks: list[asyncio.Task[None]] = []
         self._looked_at = 0.0  # when it last looked everywhere
         self._settling = False
+        self._presence = Presence()
+        self._typing = Buckets(**TYPING)
+        self._is_stirred = False  # somebody came or went, or began or ended to type
+        self._crowds_told_at = 0.0
 
     async def make_room_for(self, member_id: UUID) -> None:
         """Close the oldest socket of a member who has as many as anybody looks at: the newest tab is in view."""
@@ -86,7 +98,18 @@ class Feed:
     def begin(self, reader: Reader, position: Position) -> None:
         """It said where its page stands."""
         reader.position = position
-        self._wake.set()
+        self._stir()
+
+    def types(self, reader: Reader, *, is_typing: bool) -> None:
+        """Its member goes on typing, or has ended. Only where somebody else may be there to see it."""
+        if not reader.may_type or not self._rooms[reader.room].is_shared:
+            return
+        if not self._typing.take(reader.admission.member_id):
+            return
+        now = time.monotonic()
+        was_typing, reader.types_until = reader.types_until > now, now + TYPING_SECONDS if is_typing else 0.0
+        if is_typing != was_typing:
+            self._stir()
 
     def leave(self, reader: Reader) -> None:
         readers = self._readers.get(reader.room, set())
@@ -94,6 +117,7 @@ class Feed:
         if not readers:
             self._readers.pop(reader.room, None)
             self._rooms.pop(reader.room, None)
+        self._stir()
 
     def acknowledged(self, reader: Reader) -> None:
         """A frame has arrived. Only who had to wait for that can be given more now."""
@@ -117,6 +141,9 @@ class Feed:
         elif "r" in hint:
             self._doubtful.add(UUID(hint["r"]))
             self._wake.set()
+        elif "p" in hint:
+            self._presence.hear(hint["p"], hint["at"], asks=hint["asks"])
+            self._stir()
         else:
             longer = {UUID(pk) for pk, *_ in hint.get("g", ())}  # another version may say more
             if any(not longer.isdisjoint(room.growing) for room in self._rooms.values()):
@@ -124,6 +151,11 @@ class Feed:
 
     def _look_everywhere(self) -> None:
         self._looked_at = 0.0
+        self._presence.has_missed_some = True
+        self._wake.set()
+
+    def _stir(self) -> None:
+        self._is_stirred = True
         self._wake.set()
 
     async def _run(self) -> None:
@@ -143,9 +175,11 @@ class Feed:
             if time.monotonic() - self._looked_at >= self._poll_seconds:
                 await self._look_behind_the_bus()
             if self._doubtful:
-                doubtful, self._doubtful = self._doubtful, set()
-                await self._look_at_rights(it for it in self._all_readers() if it.conversation_id in doubtful)
+                await self._look_at_doubtful()
             await self._read_and_give()
+            if self._is_stirred and time.monotonic() - self._crowds_told_at >= CROWD_SECONDS:
+                await self._tell_who_is_here()
+            await self._look_after_readers()
         except DatabaseError as error:
             logger.warning("the log can't be read, trying again: %s", type(error).__name__)
             await self._rest()
@@ -162,6 +196,7 @@ class Feed:
         far the queue has come.
         """
         self._looked_at = time.monotonic()
+        self._is_stirred = True
         self._hinted.update(self._rooms)
         gone = await self._cross(withdrawn, {reader.admission for reader in self._all_readers()})
         for reader in self._all_readers():
@@ -171,6 +206,14 @@ class Feed:
         if any(answer.has_waited for answer in growing):
             await self._cross(find_places, growing)
         await self._look_at_rights(self._all_readers())
+
+    async def _look_at_doubtful(self) -> None:
+        doubtful, self._doubtful = self._doubtful, set()
+        readers = [it for it in self._all_readers() if it.conversation_id in doubtful]
+        await self._look_at_rights(readers)
+        for reader in readers:
+            reader.crowd = None  # who is shown there may be there no more
+        self._is_stirred = True
 
     async def _look_at_rights(self, readers: Iterable[Reader]) -> None:
         """Before anything more is given: close the sockets of those who may not read any more, or do more or less."""
@@ -200,7 +243,6 @@ class Feed:
             for reader, told in zip(ready[key], part.told, strict=True):
                 if reader in self._readers.get(key, ()):  # it may have left meanwhile
                     await self._give(reader, told)
-        await self._look_after_readers()
 
     def _settle(self) -> None:
         self._settling = False
@@ -208,14 +250,46 @@ class Feed:
 
     async def _give(self, reader: Reader, told: Told) -> None:
         reader.position = told.position
+        if told.is_gone:
+            await self._dismiss(reader, GONE)
+        elif told.frame:
+            await self._hand(reader, told.frame)
+
+    async def _hand(self, reader: Reader, frame: str) -> None:
         try:
-            if told.is_gone:
-                await self._dismiss(reader, GONE)
-            elif told.frame:
-                await reader.give(told.frame)
+            await reader.give(frame)
         except Exception:  # one broken socket must cost the others nothing
             logger.exception("a reader could not be given a frame")
             self.leave(reader)
+
+    async def _tell_who_is_here(self) -> None:
+        """Whom we have to the other processes, and all who are here to our own pages; each only what has changed."""
+        self._is_stirred = False
+        now = time.monotonic()
+        begun = {it: view for it in self._all_readers() if it.has_begun and (view := it.view)}
+        shared = {it: view for it, view in begun.items() if self._rooms[it.room].is_shared}
+        untold = self._presence.look(_crowds(shared, now))
+        if untold:
+            asks, self._presence.has_missed_some = self._presence.has_missed_some, False
+            await self._cross(bus.tell_presence, self._presence.process, untold, asks=asks)
+        views = {it: view for it, view in begun.items() if it in shared or it.crowd_lines}  # or was shared before
+        crowds = {view: self._presence.crowd(view.conversation_id) for view in set(views.values())}
+        behind = {it: view for it, view in views.items() if it.is_ready and it.crowd != crowds[view]}
+        if untold or behind:
+            self._crowds_told_at = now
+        if behind:
+            drawn = await self._cross(draw, {view: crowds[view] for view in behind.values()})
+            for reader, view in behind.items():
+                await self._show(reader, drawn[view])
+                reader.crowd = crowds[view]
+                if reader not in shared:
+                    reader.crowd_lines = ()
+
+    async def _show(self, reader: Reader, lines: tuple[Patch, ...]) -> None:
+        changed = [line for line in lines if line not in reader.crowd_lines]
+        reader.crowd_lines = lines
+        if changed and reader in self._readers.get(reader.room, ()):  # it may have left meanwhile
+            await self._hand(reader, patch_frame(changed))
 
     async def _look_after_readers(self) -> None:
         """Let those go that never acknowledge, and let the others know that we are there."""
@@ -230,4 +304,15 @@ class Feed:
 
     async def _dismiss(self, reader: Reader, code: int) -> None:
         self.leave(reader)
+        if code in {GONE, SIGNED_OUT} and (view := reader.view):
+            self._presence.send_off(view)
         await reader.close(code)
+
+
+def _crowds(views: Mapping[Reader, View], now: float) -> dict[UUID, Crowd]:
+    here, typing = defaultdict(set), defaultdict(set)
+    for reader, view in views.items():
+        here[view.conversation_id].add(view.member_id)
+        if reader.types_until > now:
+            typing[view.conversation_id].add(view.member_id)
+    return {pk: Crowd(frozenset(members), frozenset(typing[pk])) for pk, members in here.items()}

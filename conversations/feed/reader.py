@@ -10,7 +10,9 @@ from uuid import UUID
 
 from django.conf import settings
 
+from conversations.crowd import Crowd, View
 from conversations.feed.admission import Admission, Passage
+from conversations.markdown import Patch
 from conversations.models import Role
 from conversations.showing import MEMBERS, Face, Standing
 
@@ -50,10 +52,24 @@ class Reader:
     given_at: float = field(default_factory=time.monotonic)
     patience: float = PATIENCE_SECONDS
     role: Role = Role.OWNER  # as of when it opened: its page was made for that
+    types_until: float = 0.0
+    crowd: Crowd | None = None  # whom its page shows
+    crowd_lines: tuple[Patch, ...] = ()  # and how
 
     @property
     def room(self) -> Key:
         return self.conversation_id, self.face
+
+    @property
+    def view(self) -> View | None:
+        """As whom it is shown who is here. Who reads by a link is not, and is shown to nobody."""
+        if not isinstance(self.admission, Admission):
+            return None
+        return View(self.conversation_id, self.admission.member_id, self.position.language)
+
+    @property
+    def may_type(self) -> bool:
+        return isinstance(self.admission, Admission) and self.role >= Role.WRITER
 
     @property
     def has_begun(self) -> bool:

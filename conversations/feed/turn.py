@@ -29,6 +29,7 @@ class Room:
     def __init__(self, face: Face = MEMBERS) -> None:
         self.face = face
         self.seq = -1  # of the slow log, as last read
+        self.is_shared = False  # as last read
         # By generation. Replaced, never changed in place: the event loop looks at it while a turn runs.
         self.growing: Mapping[UUID, GrowingAnswer] = {}
 
@@ -89,6 +90,8 @@ def take_turn(asked: Mapping[Key, Asked], seconds: float = TURN_SECONDS) -> bool
     wanted = [key for key, part in asked.items() if part.is_hinted or part.is_anyone_behind]
     conversations = Conversation.objects.filter(pk__in={pk for pk, _ in wanted}, deleted_at=None).in_bulk()
     there = {key: conversations[key[0]] for key in wanted if key[0] in conversations}
+    for key, row in there.items():
+        asked[key].room.is_shared = row.is_shared
     behind = {key: places for key, row in there.items() if (places := _places_behind(asked[key], row))}
     # By lot: no room comes last in every turn.
     chosen = random.sample(list(behind), min(len(behind), ROOMS_A_TURN))

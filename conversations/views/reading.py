@@ -175,12 +175,12 @@ def cost(request: MemberRequest, conversation_id: UUID) -> HttpResponse:
 def news(request: MemberRequest, conversation_id: UUID) -> HttpResponse:
     """What a page whose socket is blocked asks every two seconds; 204 when there is nothing.
 
-    409 for a page that was made for another role than its member has by now: it is loaded anew.
+    205 for a page that was made for another role than its member has by now: it is loaded anew.
     """
     found = conversation_of(request, conversation_id)
     role = found.role_of(request.user)
     if role and request.GET.get("role", role.word) != role.word:
-        return HttpResponse(status=409)
+        return HttpResponse(status=205)  # no refusal: a browser would complain of one in its console
     since = _seq(request)
     told = showing.news({found: [since]})[found.pk][since]
     if told.is_nothing:

@@ -58,9 +58,8 @@
   async function tellSeen() {
     seeing = 0;
     const seq = byId("cursor").value;
-    const token = cookie("csrf") ?? cookie("__Host-csrf");
-    const body = new URLSearchParams({ seq, quietly: 1, csrfmiddlewaretoken: token });
-    seen = Number(seq); // also if it fails: the next news is told again
+    const body = new URLSearchParams({ seq, quietly: 1, csrfmiddlewaretoken: token() });
+    seen = Number(seq); // also if it fails
     await fetch(link().dataset.seen, { method: "POST", body, redirect: "error" }).catch(() => {});
   }
 
@@ -136,7 +135,7 @@
     try {
       const reply = await fetch(url, { headers: { "HX-Request": "true" }, redirect: "error" });
       if (reply.status === 404) return leaveForGood();
-      if (reply.status === 409) return location.reload(); // as the socket's 4409
+      if (reply.status === 205) return location.reload(); // as the socket's 4409
       const text = reply.status === 200 ? await reply.text() : "";
       // A socket that opened meanwhile has told more by now; what we asked before it would set the page back.
       if (text && !isOpen()) {
@@ -158,8 +157,7 @@
 
   const underWay = new Set(); // the buttons and forms whose request has no answer yet
 
-  const cookie = (name) =>
-    document.cookie.split("; ").find((pair) => pair.startsWith(`${name}=`))?.slice(name.length + 1);
+  const token = () => document.cookie.match(/(?:^| )(?:__Host-)?csrf=([^;]*)/)?.[1];
 
   document.addEventListener("htmx:config:request", (event) => {
     const { ctx } = event.detail;
@@ -168,8 +166,7 @@
     underWay.add(ctx.sourceElement);
     ctx.sourceElement.setAttribute("aria-busy", "true");
     // Signing in again in another tab changes the token; the cookie always has the newest.
-    const token = cookie("csrf") ?? cookie("__Host-csrf");
-    if (token && ctx.request.body instanceof FormData) ctx.request.body.set("csrfmiddlewaretoken", token);
+    if (token() && ctx.request.body instanceof FormData) ctx.request.body.set("csrfmiddlewaretoken", token());
     if (ctx.sourceElement.id === "composer") send(ctx);
   });
 
@@ -218,9 +215,7 @@
   }
 
   function refuse(sentence) {
-    const words = document.createElement("p");
-    words.textContent = sentence;
-    byId("refusal")?.replaceChildren(words);
+    byId("refusal")?.replaceChildren(part("p", "", sentence));
   }
 
   // The question stands in the page at once; the server's element of the same id takes its place

@@ -42,7 +42,11 @@
   const near = new IntersectionObserver((links) => {
     for (const it of links) if (it.isIntersecting) htmx.trigger(it.target, "click");
   }, { rootMargin: "1000px" });
-  const watch = () => document.querySelectorAll(".more, .older a").forEach((it) => near.observe(it));
+  const me = byId("sidebar").dataset.member;
+  const watch = () => {
+    document.querySelectorAll(".more, .older a").forEach((it) => near.observe(it));
+    document.querySelectorAll(`[data-role=writer] .edit:not([data-author="${me}"])`).forEach((it) => it.remove());
+  };
 
   document.addEventListener("DOMContentLoaded", watch); // htmx was told first, and knows the links by now
   document.addEventListener("htmx:after:swap", watch);
@@ -282,7 +286,7 @@
   let composer = byId("composer");
   let saving = 0;
 
-  const draftOf = (address) => `draft ${byId("sidebar").dataset.member} ${new URL(address, location).pathname}`;
+  const draftOf = (address) => `draft ${me} ${new URL(address, location).pathname}`;
 
   /** There may be no storage, or no room in it: the page still holds what was typed. */
   function stored(deed, ...names) {
@@ -303,7 +307,7 @@
   /** Of who may only read by now: it is shown, and can be taken elsewhere. */
   function showUnsent() {
     const unsent = byId("unsent");
-    const draft = unsent && stored("getItem", `draft ${byId("sidebar").dataset.member} ${location.pathname}ask/`);
+    const draft = unsent && stored("getItem", `draft ${me} ${location.pathname}ask/`);
     if (!draft) return;
     unsent.value = draft;
     unsent.hidden = false;
@@ -311,7 +315,7 @@
 
   // The conversation is gone: what was typed into it waits in the form of a new one.
   document.addEventListener("gone", () => {
-    const name = `draft ${byId("sidebar").dataset.member} /c/`;
+    const name = `draft ${me} /c/`;
     const text = byId("question")?.value.trim();
     if (!text) return;
     stored("setItem", name, [stored("getItem", name), text].filter(Boolean).join("\n"));
@@ -332,13 +336,17 @@
 
   document.addEventListener("input", ({ target }) => {
     if (target.id !== "question") return;
+    tellTyping(target.value);
     clearTimeout(saving);
     saving = setTimeout(() => keepDraft(), SAVING);
   });
 
   for (const name of ["pagehide", "visibilitychange"]) addEventListener(name, () => saving && keepDraft());
 
-  document.addEventListener("htmx:config:request", () => saving && keepDraft(), true);
+  document.addEventListener("htmx:config:request", () => {
+    tellTyping("");
+    if (saving) keepDraft();
+  }, true);
 
   document.addEventListener("htmx:finally:request", ({ detail: { ctx } }) => {
     const isDone = ctx.response?.status < 400 && !ctx.response.raw.redirected;
@@ -352,6 +360,16 @@
   });
 
   restoreDraft();
+
+  // Others see who types
+
+  let typedAt = 0;
+
+  function tellTyping(text) {
+    if (text ? Date.now() - typedAt < 3_000 : !typedAt) return;
+    typedAt = text && Date.now();
+    if (isOpen() && document.querySelector("[data-shared]")) socket.send(text ? "typing" : "paused");
+  }
 
   // Keys
 

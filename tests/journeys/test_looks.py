@@ -25,12 +25,12 @@ def test_the_stylesheet_is_under_30_kilobytes_compressed() -> None:
 ELSEWHERE = {"preferences.js", "offline.js", "notices.js", "shared.js"}
 
 
-def test_our_script_is_under_14_kilobytes_and_all_of_it_under_60() -> None:
+def test_our_script_is_under_15_kilobytes_and_all_of_it_under_60() -> None:
     scripts = {it.name: it for it in STATIC.glob("js/*.js")}
     ours, vendored = [scripts[it] for it in scripts.keys() - ELSEWHERE], [*STATIC.glob("vendor/*.js")]
     assert ours
     assert vendored
-    assert compressed(*ours) < 14_000
+    assert compressed(*ours) < 15_000
     assert compressed(*(scripts[it] for it in ELSEWHERE)) < 3_500
     assert compressed(*ours, *vendored) < 60_000
 
