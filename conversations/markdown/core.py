@@ -113,7 +113,21 @@ _THEIRS = re.compile(
     re.X | re.S,
 )
 _WAY_BACK = re.compile(r' ?<a href="#fnref[^>]* class="footnote-backref"[^>]*>.*?</a>')
+_ITEM = re.compile("<li(?: [^>]*)?>|</li>")
 TASK = {False: '<span class="box">\u2610</span>', True: '<span class="box">\u2611</span>'}
+
+
+def _unnested(raw: str) -> str:
+    """A footnote that is defined inside of another, in a quotation say, is no item there: it has no list around it."""
+    opened: list[bool] = []  # whether each was left as it was
+
+    def part(item: re.Match[str]) -> str:
+        if item[0] == "</li>":
+            return item[0] if opened.pop() else ""
+        opened.append(not (opened and item[0].startswith('<li id="fn-')))
+        return item[0] if opened[-1] else ""
+
+    return _ITEM.sub(part, raw)
 
 
 class _Rewriting:
@@ -127,8 +141,8 @@ class _Rewriting:
 
     def ours(self, raw: str) -> str:
         """The HTML in our markup, still to go through the gate."""
-        if "footnote-backref" in raw:
-            raw = _WAY_BACK.sub("", raw)
+        if '<li id="fn-' in raw:
+            raw = _WAY_BACK.sub("", _unnested(raw))
         return _THEIRS.sub(self._part, raw)
 
     def _part(self, theirs: re.Match[str]) -> str:

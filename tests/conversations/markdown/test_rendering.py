@@ -45,6 +45,13 @@ def test_a_table_scrolls_in_its_own_box_and_is_aligned_by_classes() -> None:
     assert '<td class="left">1</td>\n<td class="right"><code>x|y</code></td>\n<td>3</td>' in shown
 
 
+@pytest.mark.parametrize(
+    "text", ["[^1]:>[^1]:[^1]", "[^1]\n\n[^1]: > [^1]: b", "[^1]\n\n[^1]: - x\n    - [^2]: b\n\n    c"]
+)
+def test_a_footnote_that_is_defined_in_another_is_no_item_without_a_list(text: str) -> None:
+    assert_safe(render(text))
+
+
 def test_footnotes_have_numbers_and_no_ids() -> None:
     shown = render("a[^x] b[^y]\n\n[^y]: two\n[^x]: one")
     assert '<p>a<sup class="footnote">1</sup> b<sup class="footnote">2</sup></p>' in shown
