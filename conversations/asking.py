@@ -81,6 +81,8 @@ def start(
         )
         question = _post(conversation, author, text, key, route, parameters, images, off_peak, parent=None)
         conversation.save(force_insert=True)  # the last of its rows; PostgreSQL looks at the commit for what they name
+        if conversation.is_shared:
+            bus.tell_conversation(conversation.pk, conversation.seq, is_listed_anew=True)
         return question
 
     return _once(author, text, key, images, post, lambda asked: asked.parent_id is None)

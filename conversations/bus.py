@@ -31,14 +31,20 @@ MOST_PEOPLE = 100  # of one conversation and process that are told: they have to
 type Place = tuple[str, Sequence[str], int]  # a conversation, its members who are there, how many of the first type
 
 
-def tell_conversation(conversation_id: UUID, seq: int) -> None:
-    """A deed changed a conversation. Inside the deed's transaction: PostgreSQL delivers at commit, or never."""
-    _notify(FEED, {"c": [str(conversation_id), seq]})
+def tell_conversation(conversation_id: UUID, seq: int, *, is_listed_anew: bool = False) -> None:
+    """A deed changed a conversation. Inside the deed's transaction: PostgreSQL delivers at commit, or never.
+
+    is_listed_anew: its line in the lists of others than its owner is another one.
+    """
+    _notify(FEED, {"c": [str(conversation_id), seq], **({"l": 1} if is_listed_anew else {})})
 
 
-def tell_people(conversation_id: UUID) -> None:
-    """Who may do what in a conversation has changed: let the right of everybody who is there be looked at."""
-    _notify(FEED, {"r": str(conversation_id)})
+def tell_people(conversation_id: UUID, out: UUID | int | None = None) -> None:
+    """Who may do what in a conversation has changed: let the right of everybody who is there be looked at.
+
+    out: the member, or the number of the group, that is in it no more.
+    """
+    _notify(FEED, {"r": str(conversation_id), **({"out": out if isinstance(out, int) else str(out)} if out else {})})
 
 
 def tell_generations(places: Iterable[tuple[UUID, int]]) -> None:

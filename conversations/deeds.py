@@ -28,4 +28,4 @@ def deed(conversation: Conversation, by: User | None = None, role: Role = Role.W
         locked.step()
         yield locked
         locked.save(update_fields=COLUMNS)
-        bus.tell_conversation(locked.pk, locked.seq)
+        bus.tell_conversation(locked.pk, locked.seq, is_listed_anew=locked.is_shared)

@@ -64,7 +64,7 @@ def end(generation: Generation, outcome: Outcome, *, may: Callable[[Generation],
         if not _hand_on(generation, message, outcome):
             _close(generation, outcome)
         conversation.save(update_fields=["seq"])
-        bus.tell_conversation(conversation.pk, conversation.seq)
+        bus.tell_conversation(conversation.pk, conversation.seq, is_listed_anew=conversation.is_shared)
         bus.tell_workers()  # this one, or the next question of this conversation, may be waiting
         crashing.here("inside-end")
     return True

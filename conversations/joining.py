@@ -6,6 +6,8 @@ feed next looks at everybody's right.
 
 from __future__ import annotations
 
+from uuid import UUID
+
 from django.contrib.auth.models import Group
 from django.db import transaction
 
@@ -52,7 +54,7 @@ def remove(membership: Membership, by: User | None = None) -> None:
     with transaction.atomic():
         with deed(conversation, by, Role.OWNER) as locked:
             locked.memberships.filter(pk=membership.pk).delete()
-            _changed(locked)
+            _changed(locked, out=membership.member_id or membership.group_id)
         if membership.member and conversation.role_of(membership.member) is None:
             asking.stop_for(membership.member, conversation)
 
@@ -68,7 +70,7 @@ def leave(conversation: Conversation, member: User) -> None:
                 hand_on(locked)
             elif not locked.memberships.filter(member=member).delete()[0]:
                 raise InByGroupError
-            _changed(locked)
+            _changed(locked, out=member.pk)
         if locked.role_of(member) is None:
             asking.stop_for(member, conversation)
 
@@ -82,7 +84,7 @@ def hand_on(locked: Conversation) -> None:
     next_owner.delete()
 
 
-def _changed(locked: Conversation) -> None:
+def _changed(locked: Conversation, out: UUID | int | None = None) -> None:
     locked.is_shared = locked.group_id is not None or locked.memberships.exists()
     locked.save(update_fields=["is_shared", "owner"])
-    bus.tell_people(locked.pk)
+    bus.tell_people(locked.pk, out)

@@ -7,6 +7,7 @@ from conversations.views import acting, asking, attachments, people, preferences
 urlpatterns = [
     path("", reading.index, name="index"),
     path("older/", reading.older, name="older"),
+    path("listed/", reading.listed, name="listed"),
     path("settings/", preferences.preferences, name="preferences"),
     path("parameters/", reading.parameters, name="parameters"),
     path("notices/<uuid:notice_id>/dismiss/", acting.dismiss, name="dismiss"),

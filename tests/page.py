@@ -236,13 +236,16 @@ class Page:
         shown = found.parent if found else None
         head = self._document.find(f"space-{line.attributes.get('data-space')}") or today
         assert head.parent
-        lines = [it for it in _elements(head.parent.children) if "data-asked" in it.attributes]
-        if not lines or line.attributes["data-asked"] > lines[0].attributes["data-asked"]:
-            if shown:
-                shown.replace_with()
-            head.replace_with(head, line)
-        elif shown:
-            shown.replace_with(line)
+        asked = line.attributes.get("data-asked")
+        siblings = _elements(head.parent.children)
+        newer = [it for it in siblings if it is not shown and asked and it.attributes.get("data-asked", "") > asked]
+        above = newer[-1] if newer else head
+        after = siblings[siblings.index(above) + 1 :][:1]
+        ends = any(it.attributes.get("class") in {"older", "all"} for it in after) and above is not head
+        if asked and (shown or not ends):
+            above.replace_with(above, line)
+        if shown:
+            shown.replace_with()
 
     def _check_ids(self) -> None:
         counts = Counter(it.attributes["id"] for it in self._document.elements() if "id" in it.attributes)

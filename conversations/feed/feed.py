@@ -23,6 +23,7 @@ from conversations.crossing import Crossing
 from conversations.crowd import Crowd, View, draw
 from conversations.feed.admission import Admission, Passage, withdrawn
 from conversations.feed.flooding import Buckets
+from conversations.feed.lists import Lists
 from conversations.feed.presence import TYPING_SECONDS, Presence
 from conversations.feed.reader import Key, Position, Reader
 from conversations.feed.turn import Asked, Room, Told, take_turn
@@ -61,6 +62,7 @@ class Feed:
         self._wake = asyncio.Event()
         self._cross = Crossing(2, "feed")
         self._tasks: list[asyncio.Task[None]] = []
+        self._lists = Lists(self._cross, self._all_readers)
         self._looked_at = 0.0  # when it last looked everywhere
         self._settling = False
         self._presence = Presence()
@@ -90,6 +92,7 @@ class Feed:
             self._tasks = [
                 asyncio.create_task(listening, context=Context()),
                 asyncio.create_task(self._run(), context=Context()),
+                asyncio.create_task(self._lists.run(), context=Context()),
             ]
         self._rooms.setdefault(reader.room, Room(reader.face))
         self._readers.setdefault(reader.room, set()).add(reader)
@@ -98,6 +101,7 @@ class Feed:
     def begin(self, reader: Reader, position: Position) -> None:
         """It said where its page stands."""
         reader.position = position
+        self._lists.begin(reader)
         self._stir()
 
     def types(self, reader: Reader, *, is_typing: bool) -> None:
@@ -133,6 +137,7 @@ class Feed:
         self._cross.close()
 
     def _heard(self, hint: dict[str, Any]) -> None:
+        self._lists.heard(hint)
         if "c" in hint:
             conversation_id = UUID(hint["c"][0])
             if rooms := {key for key in self._rooms if key[0] == conversation_id}:

@@ -55,6 +55,8 @@ class Reader:
     types_until: float = 0.0
     crowd: Crowd | None = None  # whom its page shows
     crowd_lines: tuple[Patch, ...] = ()  # and how
+    elsewhere: set[UUID] = field(default_factory=set)  # conversations whose lines in its list it has to be told
+    left: set[UUID] = field(default_factory=set)  # of these, those that its member is in no more
 
     @property
     def room(self) -> Key:

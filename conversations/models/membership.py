@@ -54,6 +54,17 @@ class MembershipQuerySet(models.QuerySet["Membership"]):
             cursor.execute(_ROLES, [list(conversations), list(members)])
             return {(conversation, member): Role(role) for conversation, member, role in cursor.fetchall() if role}
 
+    def readers(self, conversations: Iterable[uuid.UUID], members: Iterable[uuid.UUID]) -> set[Pair]:
+        """Which of these members may read which of these conversations, deleted ones too. One query."""
+        with connection.cursor() as cursor:
+            cursor.execute(_READERS, {"conversations": list(conversations), "members": list(members)})
+            return set(cursor.fetchall())
+
+    def in_group(self, group: int, members: Iterable[uuid.UUID]) -> set[uuid.UUID]:
+        """Those of these members."""
+        through = Group.user_set.through.objects
+        return set(through.filter(group=group, user__in=members).values_list("user", flat=True))
+
 
 def groups_of(user: User) -> models.QuerySet[Group]:
     return Group.objects.filter(user=user)
@@ -119,3 +130,20 @@ _ROLES = """
       FROM unnest(%s::uuid[], %s::uuid[]) AS asked (conversation, member)
       JOIN conversations_conversation AS c ON c.id = asked.conversation AND c.deleted_at IS NULL
 """
+
+# From the conversations, whose members are few, to those who are asked about.
+_READERS = """
+    WITH asked AS MATERIALIZED (
+        SELECT id, owner_id, group_id FROM conversations_conversation WHERE id = ANY(%(conversations)s)
+    ), invited AS MATERIALIZED (
+        SELECT m.conversation_id AS id, m.member_id, m.group_id
+          FROM asked JOIN conversations_membership AS m ON m.conversation_id = asked.id
+    ), groups AS (
+        SELECT id, group_id FROM asked UNION SELECT id, group_id FROM invited
+    )
+    SELECT id, owner_id FROM asked WHERE owner_id = ANY(%(members)s)
+     UNION
+    SELECT id, member_id FROM invited WHERE member_id = ANY(%(members)s)
+     UNION
+    SELECT groups.id, g.user_id
+      FROM groups JOIN accounts_user_groups AS g ON g.group_id = groups.group_id AND g.user_id = ANY(%(members)s)"""

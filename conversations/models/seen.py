@@ -12,6 +12,7 @@ from django.db import connection, models
 from django.utils.translation import gettext_lazy as _
 
 from accounts.mailing import Mailed
+from conversations.models.membership import Pair
 
 
 @dataclass(frozen=True)
@@ -29,13 +30,18 @@ class SeenQuerySet(models.QuerySet["Seen"]):
             cursor.execute(_MARK, [conversation, member, seq])
 
     def marks(self, member: uuid.UUID, conversations: Iterable[uuid.UUID]) -> dict[uuid.UUID, Marks]:
-        """Of each of these conversations what this member has not seen. One query, and one look into an index each."""
-        asked = list(conversations)
+        """Of each of these conversations what this member has not seen."""
+        return {pk: marks for (pk, _member), marks in self.marks_of((pk, member) for pk in conversations).items()}
+
+    def marks_of(self, pairs: Iterable[Pair]) -> dict[Pair, Marks]:
+        """Of each conversation what that member has not seen. One query, and one look into an index each."""
+        asked = list(pairs)
         if not asked:
             return {}
+        conversations, members = zip(*asked, strict=True)
         with connection.cursor() as cursor:
-            cursor.execute(_MARKS, {"member": member, "conversations": asked})
-            return {pk: Marks(is_unread, is_named) for pk, is_unread, is_named in cursor.fetchall()}
+            cursor.execute(_MARKS, [list(conversations), list(members)])
+            return {(pk, member): Marks(*marks) for pk, member, *marks in cursor.fetchall()}
 
 
 class Seen(models.Model):
@@ -83,14 +89,14 @@ _MARK = """
 # What they asked themselves is no news to them; an answer is nobody's. LATERAL … OFFSET 0: one look into the key for
 # each that is asked about; for a plain join the planner would read all that this member has ever seen.
 _MARKS = """
-    SELECT asked.id,
+    SELECT asked.id, asked.member,
            EXISTS (SELECT FROM conversations_message AS m
                     WHERE m.conversation_id = asked.id AND m.changed_seq > coalesce(seen.seq, 0)
-                      AND m.author_id IS DISTINCT FROM %(member)s),
+                      AND m.author_id IS DISTINCT FROM asked.member),
            EXISTS (SELECT FROM conversations_mention AS m
-                    WHERE m.member_id = %(member)s AND m.conversation_id = asked.id AND m.seq > coalesce(seen.seq, 0))
-      FROM unnest(%(conversations)s::uuid[]) AS asked (id)
+                    WHERE m.member_id = asked.member AND m.conversation_id = asked.id AND m.seq > coalesce(seen.seq, 0))
+      FROM unnest(%s::uuid[], %s::uuid[]) AS asked (id, member)
       LEFT JOIN LATERAL (
           SELECT s.seq FROM conversations_seen AS s
-           WHERE s.conversation_id = asked.id AND s.member_id = %(member)s OFFSET 0
+           WHERE s.conversation_id = asked.id AND s.member_id = asked.member OFFSET 0
       ) AS seen ON true"""

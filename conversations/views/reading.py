@@ -95,16 +95,31 @@ def page(
     if shown and role == Role.OWNER:
         by_link = Share.objects.open().filter(conversation=shown, maker=request.user, kind=Share.Kind.LIVE)
         context["has_live_links"] = by_link.exists()
-    space, spot = space_named(request.POST or request.GET), Spot.named(request.GET.get("older", ""))
-    context["spaces"] = spaces(request.user, space, spot)
+    context |= _lists(request)
     context["space"] = next((it for it in context["spaces"] if it.is_open and shown is None), None)
     context["notices"] = [*get_messages(request), *_gone(request, shown)]
+    lines = context["listing"].lines
     context |= {
-        "listing": listing(request.user, None if space else spot),
+        "shares": bool(context["spaces"]) or any(it.conversation.is_shared for it in lines),
         "told": Notice.objects.shown_to(request.user.pk),
         "left": personal.tightest(request.user.pk),
     }
     return render(request, "conversations/detail.html", context, status=status)
+
+
+def _lists(request: MemberRequest) -> dict[str, Any]:
+    """What stands in the sidebar: of the spot, and of the space, that the address names."""
+    space, spot = space_named(request.POST or request.GET), Spot.named(request.GET.get("older", ""))
+    return {"spaces": spaces(request.user, space, spot), "listing": listing(request.user, None if space else spot)}
+
+
+@require_safe
+@member_only
+def listed(request: MemberRequest) -> HttpResponse:
+    """The list as it is now, for a page that no socket told of its news; it names the conversation that it shows."""
+    shown = _id_in(request, "shown")
+    context = {**_lists(request), "conversation": Conversation(pk=shown) if shown else None}
+    return render(request, "conversations/replies.html#conversations", context)
 
 
 def space_named(data: QueryDict) -> int | None:
@@ -121,11 +136,15 @@ def _gone(request: MemberRequest, shown: Conversation | None) -> Iterator[str]:
 
 def _message_at(request: MemberRequest, shown: Conversation | None) -> Message | None:
     """The message that the address names, if it is one of the conversation's."""
+    wanted = _id_in(request, "at")
+    return shown.messages.filter(pk=wanted).first() if shown and wanted else None
+
+
+def _id_in(request: MemberRequest, name: str) -> UUID | None:
     try:
-        wanted = UUID(request.GET.get("at", ""))
+        return UUID(request.GET.get(name, ""))
     except ValueError:
         return None
-    return shown.messages.filter(pk=wanted).first() if shown else None
 
 
 def chat(

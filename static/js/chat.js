@@ -11,13 +11,14 @@
   const link = () => byId("link"); // where the page hears of its conversation, and asks
 
   Object.assign(ways, {
-    // Asked just now, a conversation comes first.
+    // Below those asked later, if that is shown; what is gone has no time.
     listed: (today, [line]) => {
       const shown = byId(line.firstElementChild.id)?.parentElement;
+      const { asked } = line.dataset;
       const head = byId(`space-${line.dataset.space}`) ?? today; // of its group, where there is one
-      const isNewest = !(line.dataset.asked <= head.parentElement.querySelector(":scope > [data-asked]")?.dataset.asked);
-      if (isNewest) head.after(line);
-      (isNewest ? shown?.remove() : shown?.replaceWith(line));
+      const above = [...head.parentElement.children].findLast((it) => it !== shown && it.dataset.asked > asked);
+      if (asked && (shown || !above?.nextElementSibling?.matches(".older, .all"))) (above ?? head).after(line);
+      shown?.remove();
     },
     // In place of a link. What is read stays where it is; at the very top no browser sees to that.
     above: (link, elements) => {
@@ -61,6 +62,7 @@
     const body = new URLSearchParams({ seq, quietly: 1, csrfmiddlewaretoken: token() });
     seen = Number(seq); // also if it fails
     await fetch(link().dataset.seen, { method: "POST", body, redirect: "error" }).catch(() => {});
+    document.dispatchEvent(new Event("seen"));
   }
 
   for (const name of ["htmx:after:swap", "visibilitychange"]) document.addEventListener(name, see);

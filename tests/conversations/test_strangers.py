@@ -40,6 +40,7 @@ TOMORROW = (timezone.localdate() + timedelta(days=1)).isoformat()
 MATRIX = {
     "index": Row(gets=True, posts=False),
     "older": Row(gets=True, posts=False),
+    "listed": Row(gets=True, posts=False),
     "preferences": Row(gets=True, posts=True, data={"name": "Somebody"}),
     "parameters": Row(gets=True, posts=False),
     "dismiss": Row(gets=False, posts=True),

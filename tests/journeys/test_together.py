@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from urllib.parse import urlsplit
+
 import pytest
 from django.contrib.auth.models import Group
 from playwright.sync_api import Locator, Page, expect
@@ -10,7 +12,7 @@ from accounts.models import User
 from catalog.models import Route
 from conversations import joining
 from conversations.models import Conversation, Membership, Role
-from tests.journeys.conftest import Visit, Window, answer, ask, wait_for_end
+from tests.journeys.conftest import House, Visit, Window, answer, ask, wait_for_end
 from tests.journeys.looking import LOOKS, look
 from tests.upstream import Gate, Script, Upstream
 
@@ -196,14 +198,33 @@ def test_what_is_new_and_where_one_is_named_stands_in_the_list_until_one_has_loo
     hers, window, _ = shared
     his = window.tab()
     expect(his.locator("#conversations a.unread")).to_have_count(1)
+    ask(his, "What is a functor?")  # a conversation of his own
+    wait_for_end(his)
+    second = window.tab(urlsplit(his.url).path)
     ask(hers, "@Bob, noodles?")
+    for page in (his, second):
+        expect(page.locator("#conversations [data-asked]").first.locator(".named")).to_have_count(1)  # without a reload
     expect(hers.locator("article.message")).to_have_count(4)
     wait_for_end(hers)
-    his.reload()
-    expect(his.locator("#conversations .named")).to_have_count(1)
     look(his, "together-7-unread")
     with his.expect_response("**/seen/"):
-        listed(his).click()
+        listed(his).first.click()
+    expect(second.locator("#conversations a.unread, #conversations .named")).to_have_count(0)  # told by the first tab
     other = window.tab()
-    expect(listed(other)).to_have_count(1)
+    expect(listed(other)).to_have_count(2)
     expect(other.locator("#conversations a.unread, #conversations .named")).to_have_count(0)
+
+
+def test_a_page_that_was_without_a_socket_asks_for_its_list_as_it_comes_back(
+    shared: tuple[Page, Window, Membership], house: House
+) -> None:
+    _, window, membership = shared
+    window.expected += ["WebSocket connection", "Failed to load resource"]
+    his = window.tab()
+    ask(his, "What is a functor?")
+    wait_for_end(his)
+    his.locator("#conversations [aria-current]").focus()
+    with house.cable.unplugged():
+        joining.remove(membership)
+    expect(listed(his)).to_have_count(1)
+    expect(his.locator("#conversations [aria-current]")).to_be_focused()

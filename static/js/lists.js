@@ -1,0 +1,36 @@
+// For who shares conversations: what the list missed without a socket, and what was seen in another tab.
+(() => {
+  "use strict";
+
+  async function look() {
+    if (document.hidden) return;
+    const list = byId("conversations");
+    const shown = list.querySelector("[aria-current]")?.id.slice(2);
+    const address = `${list.dataset.anew}${location.search || "?"}&shown=${shown}`;
+    const reply = await fetch(address, { headers: { "HX-Request": "true" }, redirect: "error" }).catch(() => {});
+    const text = reply?.ok && (await reply.text());
+    if (!text) return;
+    const { id } = document.activeElement;
+    await htmx.swap({ sourceElement: list, target: list, swap: "beforeend swapEmpty:false", text });
+    if (id) byId(id)?.focus({ preventScroll: true });
+  }
+
+  let connections = 0;
+  document.addEventListener("htmx:ws:after:connection", () => connections++ && setTimeout(look, Math.random() * 2_000)); // not all at once
+  document.addEventListener("visibilitychange", () => isOpen() || look());
+  setInterval(() => isOpen() || look(), 30_000);
+
+  // No storage, no other tab.
+  document.addEventListener("seen", () => {
+    try {
+      localStorage.seen = `${byId("conversations").querySelector("[aria-current]")?.id} ${Date.now()}`;
+    } catch {}
+  });
+
+  addEventListener("storage", ({ key, newValue }) => {
+    const line = key === "seen" && byId(newValue?.split(" ")[0]);
+    if (!line) return;
+    line.className = "";
+    line.querySelector("span")?.remove();
+  });
+})();
