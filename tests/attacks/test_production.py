@@ -114,7 +114,7 @@ def test_our_own_page_does(secure: Web, browser_of_alice: Client, conversation: 
     with socket_of(secure, conversation, browser_of_alice, PUBLIC) as socket:
         socket.send('{"seq": 0}')
         assert "messages" in str(socket.recv(5))
-        socket.send("nonsense, but it is only an acknowledgement")
+        socket.send("1")
         with pytest.raises(TimeoutError):
             closed(socket, 0.5)
 
