@@ -117,7 +117,7 @@ def test_a_browser_that_forbids_it_says_so_beside_the_box(visit: Visit, alice: U
 def test_without_script_the_settings_work_and_hide_what_needs_one(visit: Visit, alice: User, route: Route) -> None:
     page = visit(alice, java_script_enabled=False).tab("/settings/")
     expect(page.get_by_role("button", name="Delete my drafts")).to_be_hidden()
-    page.get_by_label("Name").fill("Al")
+    page.locator("[name=name]").fill("Al")
     page.get_by_label("Language").select_option("简体中文")
     page.get_by_role("button", name="Save").click()
     expect(page.get_by_role("heading", name="设置")).to_be_visible()
