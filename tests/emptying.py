@@ -22,6 +22,8 @@ class Emptying(DatabaseOperations):
         names = [self.quote_name(table) for table in tables if table not in KEPT]
         return [
             "SET LOCAL session_replication_role = replica",  # nothing refers to anything any more, in whatever order
+            # A program that is still at work may hold one of the tables and want another. It gives way: it tries again.
+            "SET LOCAL deadlock_timeout = '1min'",
             f"LOCK TABLE {', '.join(names)} IN ACCESS EXCLUSIVE MODE",  # as TRUNCATE does: who still writes ends first
             *(f"DELETE FROM {name}" for name in names),
         ]

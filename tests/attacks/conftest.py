@@ -11,6 +11,7 @@ from conversations.feed.flooding import Buckets
 from conversations.views import shared
 from tests.attacks.routes import World, build_world
 from tests.conversations.conftest import (  # noqa: F401  # fixtures work by being here
+    admission,
     alice,
     browser_of_alice,
     charlie,

@@ -17,8 +17,8 @@ from websockets.sync.client import connect
 
 from conversations.models import Conversation
 from tests.attacks.wire import said
-from tests.conversations.test_socket import closed
 from tests.serving import Web, environment, web
+from tests.sockets import closed
 
 ROOT = Path(__file__).resolve().parents[2]
 PUBLIC = "https://chat.example"

@@ -22,8 +22,8 @@ from chatsite.asgi import OPERATORS
 from conversations.routing import websocket_urlpatterns
 from tests.attacks.routes import HTMX, WHO, World, all_routes, build_world, digests, form_of, undone, walk
 from tests.attacks.wire import said
-from tests.conversations.test_socket import closed, opened_at
 from tests.serving import Web
+from tests.sockets import closed, opened_at
 
 # GET, then POST, by: anonymous, disabled, stranger, owner, staff without any permission, administrator
 TABLE = """

@@ -27,9 +27,8 @@ from conversations.feed.flooding import Buckets
 from conversations.feed.reader import NOWHERE
 from conversations.models import Chunk, Conversation, Message
 from tests.conversations.replaying import Writer
-from tests.conversations.test_feed_flow import admission  # noqa: F401  # a fixture, it works by being here
-from tests.conversations.test_socket import closed, opened
 from tests.serving import Web
+from tests.sockets import closed, opened
 from tests.workers import eventually
 
 HTMX = {"HX-Request": "true"}
@@ -74,7 +73,7 @@ def test_a_socket_that_kept_silent_does_not_outlive_its_session(
 
 async def test_a_socket_that_never_says_where_it_stands_is_closed(
     conversation: Conversation,
-    admission: Admission,  # noqa: F811  # the fixture
+    admission: Admission,
 ) -> None:
     feed, codes = Feed(poll_seconds=0.05), list[int]()
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from uuid import uuid4
 
@@ -12,11 +12,17 @@ from django.test import Client
 from pytest_django import Settings
 
 from accounts.models import User
+from accounts.sessions import digest
 from catalog.models import LanguageModel, Provider, Route
 from conversations import asking
+from conversations.feed.admission import Admission
 from conversations.models import Conversation, Generation, Message
 from conversations.worker import Worker
+from tests.conversations.replaying import Writer, words
+from tests.feeding import Desk
+from tests.serving import Web, environment, web
 from tests.shares import answered
+from tests.sockets import Tab
 from tests.upstream import Upstream
 
 PASSWORD = "correct horse battery"
@@ -87,6 +93,53 @@ def said(question: Message) -> Message:
 def browser_of_alice(alice: User, client: Client) -> Client:
     client.force_login(alice)
     return client
+
+
+@pytest.fixture(scope="module")
+def webs(django_db_setup: None, server_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Web]]:
+    """Two web processes for all tests here."""
+    folder = tmp_path_factory.mktemp("webs")
+    env = environment(server_url, folder)
+    with web(env, folder) as one, web(env, folder) as other:
+        yield [one, other]
+
+
+@pytest.fixture
+def server(webs: list[Web]) -> Iterator[Web]:
+    """The first of them, which must not have stumbled when the test is over."""
+    before = len(webs[0].said)
+    yield webs[0]
+    assert "Traceback" not in webs[0].said[before:], webs[0].said[before:]
+    assert webs[0].program.process.poll() is None
+
+
+@pytest.fixture
+def writer(conversation: Conversation) -> Writer:
+    [writer] = Writer.claim(words(10))
+    return writer
+
+
+@pytest.fixture
+def tab(server: Web, browser_of_alice: Client, conversation: Conversation) -> Iterator[Callable[..., Tab]]:
+    tabs: list[Tab] = []
+
+    def open_tab(at: Web = server) -> Tab:
+        tabs.append(Tab(at, browser_of_alice, conversation))
+        return tabs[-1]
+
+    yield open_tab
+    for it in tabs:
+        it.socket.close()
+
+
+@pytest.fixture
+def admission(alice: User, browser_of_alice: Client) -> Admission:
+    return Admission(alice.pk, digest(browser_of_alice.session.session_key or ""), alice.get_session_auth_hash())
+
+
+@pytest.fixture
+def desk(browser_of_alice: Client, conversation: Conversation, admission: Admission) -> Desk:
+    return Desk(browser_of_alice, conversation, admission)
 
 
 @asynccontextmanager

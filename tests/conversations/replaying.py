@@ -23,6 +23,10 @@ from tests.page import Element, Page
 type Piece = tuple[Chunk.Kind, str]
 
 
+def words(count: int, first: int = 0) -> list[Piece]:
+    return [(Chunk.Kind.TEXT, f"word{number}. ") for number in range(first, first + count)]
+
+
 @dataclass
 class Writer:
     """What a worker does to the log with one claimed answer, without a model."""

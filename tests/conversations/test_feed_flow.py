@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 from uuid import uuid4
 
@@ -21,7 +21,7 @@ from accounts.models import User
 from accounts.sessions import digest
 from catalog.models import Route
 from conversations import asking
-from conversations.feed import Feed, Reader
+from conversations.feed import Reader
 from conversations.feed.admission import Admission, withdrawn
 from conversations.feed.feed import GONE, SIGNED_OUT, TOO_SLOW
 from conversations.feed.reader import PATIENCE_SECONDS, UNACKNOWLEDGED_CHARACTERS, UNACKNOWLEDGED_FRAMES, Position
@@ -29,101 +29,9 @@ from conversations.feed.turn import Asked, Room, take_turn
 from conversations.models import Chunk, Conversation
 from conversations.pace import SHORTEST as TICK
 from conversations.showing import MEMBERS
-from tests.conversations.replaying import Follower, WebProcess, Writer, assert_same, load
-from tests.page import Page
+from tests.conversations.replaying import Follower, WebProcess, Writer, assert_same, load, words
+from tests.feeding import SELDOM, Desk, Socket, feeding, listeners, until_listening
 from tests.workers import SECONDS
-
-TEXT = Chunk.Kind.TEXT
-SELDOM = 3600.0  # a poll that never comes, where the bus must do it
-
-
-def words(count: int, first: int = 0) -> list[tuple[Chunk.Kind, str]]:
-    return [(TEXT, f"word{number}. ") for number in range(first, first + count)]
-
-
-class Socket:
-    """A page behind a socket in this process. It acknowledges, or does not."""
-
-    def __init__(self, feed: Feed, page: Page, conversation: Conversation, admission: Admission, **reader: Any) -> None:
-        self.feed, self.page = feed, page
-        self.frames: list[str] = []
-        self.given_at: list[float] = []
-        self.closed: int | None = None
-        self.acknowledges = True
-        self._changed = asyncio.Event()
-        self.reader = Reader(conversation.pk, admission, Position(page.cursor), self._send, self._close, **reader)
-
-    async def _send(self, frame: str) -> None:
-        self.frames.append(frame)
-        self.given_at.append(time.monotonic())
-        self.page.apply(frame)
-        self._changed.set()
-        if self.acknowledges:
-            self.feed.acknowledged(self.reader)
-
-    async def _close(self, code: int) -> None:
-        self.closed = code
-        self._changed.set()
-
-    async def until(self, look: Callable[[], object], seconds: float = 5) -> None:
-        async with asyncio.timeout(seconds):
-            while not look():
-                self._changed.clear()
-                await self._changed.wait()
-
-    async def until_told(self) -> None:
-        await self.until(lambda: self.frames)
-
-    async def until_closed(self, seconds: float = 2) -> None:
-        await self.until(lambda: self.closed, seconds)
-
-    async def until_at(self, cursor: int) -> None:
-        await self.until(lambda: self.page.cursor == cursor)
-
-    async def until_shown(self, words: str, seconds: float = 5) -> None:
-        await self.until(lambda: words in self.page.element("messages").text, seconds)
-
-
-@pytest.fixture
-def admission(alice: User, browser_of_alice: Client) -> Admission:
-    return Admission(alice.pk, digest(browser_of_alice.session.session_key or ""), alice.get_session_auth_hash())
-
-
-@asynccontextmanager
-async def feeding(**options: float) -> AsyncIterator[Feed]:
-    feed = Feed(**options)
-    try:
-        yield feed
-    finally:
-        await feed.close()
-
-
-class Desk:
-    """Opens sockets on one conversation, and writes its answer."""
-
-    def __init__(self, client: Client, conversation: Conversation, admission: Admission) -> None:
-        self.client, self.conversation, self.admission = client, conversation, admission
-        [self.writer] = Writer.claim([])
-        self._loaded = client.get(conversation.get_absolute_url()).content.decode()
-
-    def open(self, feed: Feed, *, acknowledges: bool = True, **reader: Any) -> Socket:
-        socket = Socket(feed, Page(self._loaded), self.conversation, self.admission, **reader)
-        socket.acknowledges = acknowledges
-        feed.join(socket.reader)
-        return socket
-
-    async def write(self, pieces: list[tuple[Chunk.Kind, str]]) -> None:
-        self.writer.pieces = pieces
-        await sync_to_async(self.writer.write)(len(pieces))
-
-    async def end(self) -> Page:
-        await sync_to_async(self.writer.end)()
-        return await sync_to_async(load)(self.client, self.conversation)
-
-
-@pytest.fixture
-def desk(browser_of_alice: Client, conversation: Conversation, admission: Admission) -> Desk:
-    return Desk(browser_of_alice, conversation, admission)
 
 
 async def test_the_first_words_come_at_once_and_by_the_bus_alone(desk: Desk) -> None:
@@ -147,20 +55,6 @@ async def test_who_joins_is_given_the_page_at_once_whoever_else_is_there(desk: D
         for _ in range(5):
             socket = desk.open(feed)
             await socket.until_told()
-
-
-async def until_listening() -> None:
-    async with asyncio.timeout(5):
-        while not await sync_to_async(_listeners)():  # noqa: ASYNC110  # PostgreSQL tells nobody who listens
-            await asyncio.sleep(0.01)
-
-
-def _listeners() -> list[int]:
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'chat_feed'"
-        )
-        return [row[0] for row in cursor.fetchall()]
 
 
 async def test_who_never_acknowledges_gets_four_frames_then_one_that_brings_them_up_to_date(desk: Desk) -> None:
@@ -188,7 +82,7 @@ async def test_who_never_acknowledges_gets_no_more_than_64_kB_and_one_frame(desk
         brisk, silent = desk.open(feed), desk.open(feed, acknowledges=False)
         await silent.until(lambda: silent.frames)
         for number in range(10):
-            await desk.write([(TEXT, f"word{number}. {'long ' * 8_000}\n\n")])
+            await desk.write([(Chunk.Kind.TEXT, f"word{number}. {'long ' * 8_000}\n\n")])
             await brisk.until_shown(f"word{number}.")
         assert len(silent.frames) < UNACKNOWLEDGED_FRAMES
         assert sum(map(len, silent.frames[:-1])) < UNACKNOWLEDGED_CHARACTERS
@@ -316,7 +210,7 @@ async def test_a_lost_hint_costs_a_second_never_a_word(desk: Desk) -> None:
 
 def kill_listeners() -> None:
     with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_terminate_backend(pid) FROM unnest(%s::int[]) AS pid", [_listeners()])
+        cursor.execute("SELECT pg_terminate_backend(pid) FROM unnest(%s::int[]) AS pid", [listeners()])
 
 
 async def test_a_busy_bus_does_not_keep_it_from_looking_behind_it(

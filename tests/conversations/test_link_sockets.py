@@ -32,11 +32,11 @@ from conversations.feed.turn import Asked, Room, take_turn
 from conversations.models import Chunk, Conversation, Message, Share, SharingRules
 from conversations.shared import LinkFace
 from conversations.showing import MEMBERS
-from tests.conversations.replaying import Follower, Writer, assert_same, finish, load
-from tests.conversations.test_socket import closed, opened_at, server, webs, words, writer  # noqa: F401  # fixtures
+from tests.conversations.replaying import Follower, Writer, assert_same, finish, load, words
 from tests.page import Page
 from tests.serving import Web
 from tests.shares import live, make, snapshot
+from tests.sockets import closed, opened_at
 
 GONE, NOT_FOR_YOU = 4404, 4403
 FROM = "192.0.2.1"
@@ -67,9 +67,9 @@ class Reading:
 
 
 def test_a_stranger_follows_what_is_written_and_ends_with_what_a_reload_shows(
-    server: Web,  # noqa: F811
+    server: Web,
     conversation: Conversation,
-    writer: Writer,  # noqa: F811
+    writer: Writer,
     client: Client,
 ) -> None:
     share = make(conversation, live())
@@ -86,7 +86,7 @@ def test_a_stranger_follows_what_is_written_and_ends_with_what_a_reload_shows(
 
 
 def test_who_may_not_look_may_not_follow(
-    server: Web,  # noqa: F811
+    server: Web,
     conversation: Conversation,
     said: Message,
     charlie: User,
@@ -131,9 +131,9 @@ ENDINGS: dict[str, Callable[[Share], object]] = {
 
 @pytest.mark.parametrize("ended_by", ENDINGS)
 def test_a_page_that_is_open_is_cut_within_two_seconds(
-    server: Web,  # noqa: F811
+    server: Web,
     conversation: Conversation,
-    writer: Writer,  # noqa: F811
+    writer: Writer,
     charlie: User,
     client: Client,
     ended_by: str,
@@ -162,7 +162,7 @@ def test_a_page_that_is_open_is_cut_within_two_seconds(
         assert closed(reading.socket, 2) == GONE
 
 
-def test_another_sites_page_follows_no_link(server: Web, conversation: Conversation, client: Client) -> None:  # noqa: F811
+def test_another_sites_page_follows_no_link(server: Web, conversation: Conversation, client: Client) -> None:
     share = make(conversation, live())
     for origin in ("https://evil.example", "null", f"{server.origin}0", None):
         with (
@@ -175,7 +175,7 @@ def test_another_sites_page_follows_no_link(server: Web, conversation: Conversat
 
 @pytest.mark.parametrize("spoiled", ["expired", "deleted", "deactivated", "another password"])
 def test_a_session_that_is_none_any_more_follows_no_link_for_members(
-    server: Web,  # noqa: F811
+    server: Web,
     conversation: Conversation,
     charlie: User,
     client: Client,
@@ -211,9 +211,9 @@ async def test_so_many_follow_a_link_and_no_more_and_other_links_are_free() -> N
 
 
 def test_a_member_who_signs_out_follows_no_more(
-    server: Web,  # noqa: F811
+    server: Web,
     conversation: Conversation,
-    writer: Writer,  # noqa: F811
+    writer: Writer,
     charlie: User,
     client: Client,
 ) -> None:
@@ -226,7 +226,7 @@ def test_a_member_who_signs_out_follows_no_more(
 
 
 def test_thoughts_that_are_not_shown_are_not_sent(
-    server: Web,  # noqa: F811
+    server: Web,
     conversation: Conversation,
     client: Client,
 ) -> None:

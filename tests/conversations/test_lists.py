@@ -25,7 +25,7 @@ from conversations.feed.lists import Lists
 from conversations.feed.reader import UNACKNOWLEDGED_FRAMES, Position, Reader
 from conversations.listing import changed
 from conversations.models import Conversation, Membership, Role, Seen
-from tests.conversations.test_feed_flow import SELDOM, Socket, feeding, until_listening
+from tests.feeding import SELDOM, Socket, feeding, until_listening
 from tests.page import Page
 
 SECONDS = 10

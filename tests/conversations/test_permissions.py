@@ -28,8 +28,8 @@ from conversations.routing import websocket_urlpatterns
 from conversations.views import shared
 from tests.attacks.routes import HTMX, digests, undone, walk
 from tests.conversations.cast import ENDED, WORDS, Act, Cast
-from tests.conversations.test_socket import closed, opened_at, server, webs  # noqa: F401  # fixtures
 from tests.serving import Web
+from tests.sockets import closed, opened_at
 
 # o: it is done or shown. -: 403 in words. .: 404, as if nothing were there. !: 422 in words.
 # i: to be signed in for. k: a password is asked for.
@@ -221,7 +221,7 @@ def said_first(socket: ClientConnection) -> str:
 
 
 @pytest.fixture
-def opened(gathered: Cast, server: Web) -> Iterator[list[tuple[str, str, ClientConnection]]]:  # noqa: F811
+def opened(gathered: Cast, server: Web) -> Iterator[list[tuple[str, str, ClientConnection]]]:
     """The sockets of those whose right will end: all that they may open."""
     found = []
     for who in ENDED:
@@ -240,7 +240,7 @@ CODES = {"follow it by its socket": {".": 4404, "i": 4401}}  # of a refusal; of 
 
 def test_sockets_let_in_who_may_read_and_let_go_whose_right_ends(
     gathered: Cast,
-    server: Web,  # noqa: F811
+    server: Web,
     opened: list[tuple[str, str, ClientConnection]],
 ) -> None:
     cut = {(act, who) for act, who, _ in opened if ROWS[act][who] != "o"}

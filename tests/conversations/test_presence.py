@@ -28,13 +28,11 @@ from conversations.feed.presence import FORGOTTEN_SECONDS, LINGER_SECONDS, TOLD_
 from conversations.models import Conversation, Membership, Role
 from tests.conversations.replaying import load
 from tests.conversations.test_bus import listening
-from tests.conversations.test_feed_flow import Socket, feeding, until_listening
-from tests.conversations.test_socket import Tab, closed, doomed, opened, opened_at
-from tests.conversations.test_socket import server as server  # noqa: PLC0414  # fixtures work by being here
-from tests.conversations.test_socket import webs as webs  # noqa: PLC0414
+from tests.feeding import Socket, feeding, until_listening
 from tests.page import Page
-from tests.serving import Web
+from tests.serving import Web, environment, web
 from tests.shares import live, make
+from tests.sockets import Tab, closed, opened, opened_at
 from tests.workers import eventually
 
 # What one process knows ----------------------------------------------------------------------------------------------
@@ -504,7 +502,7 @@ def test_the_people_of_a_killed_process_disappear_within_thirty_seconds(
     membership: Membership,
 ) -> None:
     hers = tabs(server, alice, conversation)
-    with doomed(server_url, tmp_path) as other:
+    with web(environment(server_url, tmp_path), tmp_path) as other:
         his = tabs(other, bob, conversation)
         shows(his, "Alice is here")
         his.socket.send("typing")

@@ -22,15 +22,11 @@ from conversations.feed import Feed
 from conversations.feed.admission import Admission
 from conversations.feed.feed import CHANGED, GONE
 from conversations.models import Conversation, Membership, Role
-from tests.conversations.replaying import Writer
-from tests.conversations.test_feed_flow import SELDOM, Desk, Socket, feeding, until_listening
-from tests.conversations.test_feed_flow import admission as admission  # noqa: PLC0414  # fixtures work by being here
-from tests.conversations.test_feed_flow import desk as desk  # noqa: PLC0414
-from tests.conversations.test_socket import Tab, closed, opened, words
-from tests.conversations.test_socket import server as server  # noqa: PLC0414
-from tests.conversations.test_socket import webs as webs  # noqa: PLC0414
+from tests.conversations.replaying import Writer, words
+from tests.feeding import SELDOM, Desk, Socket, feeding, until_listening
 from tests.images import upload
 from tests.serving import Web
+from tests.sockets import Tab, closed, opened
 
 
 @pytest.fixture

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import http.client
-import json
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -20,112 +18,16 @@ from django.test import Client
 from django.utils import timezone
 from websockets import Origin
 from websockets.exceptions import ConnectionClosed, InvalidStatus
-from websockets.sync.client import ClientConnection, connect
+from websockets.sync.client import connect
 
 from accounts.models import User
 from accounts.sessions import digest
 from conversations import asking
-from conversations.models import Chunk, Conversation
+from conversations.models import Conversation
 from tests.chatsite.processes import until
-from tests.conversations.replaying import Piece, Writer, assert_same, load
-from tests.page import Page
+from tests.conversations.replaying import Writer, load
 from tests.serving import Web, environment, web
-
-
-@pytest.fixture(scope="module")
-def webs(django_db_setup: None, server_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Web]]:
-    """Two web processes for all tests here."""
-    folder = tmp_path_factory.mktemp("webs")
-    env = environment(server_url, folder)
-    with web(env, folder) as one, web(env, folder) as other:
-        yield [one, other]
-
-
-@pytest.fixture
-def server(webs: list[Web]) -> Iterator[Web]:
-    """The first of them, which must not have stumbled when the test is over."""
-    before = len(webs[0].said)
-    yield webs[0]
-    assert "Traceback" not in webs[0].said[before:], webs[0].said[before:]
-    assert webs[0].program.process.poll() is None
-
-
-def words(count: int, first: int = 0) -> list[Piece]:
-    return [(Chunk.Kind.TEXT, f"word{number}. ") for number in range(first, first + count)]
-
-
-@pytest.fixture
-def writer(conversation: Conversation) -> Writer:
-    [writer] = Writer.claim(words(10))
-    return writer
-
-
-def opened(server: Web, conversation_id: object, client: Client | None = None, **options: Any) -> ClientConnection:
-    return opened_at(server, f"/ws/c/{conversation_id}/", client, **options)
-
-
-def opened_at(server: Web, path: str, client: Client | None = None, **options: Any) -> ClientConnection:
-    """With all the cookies that the client has."""
-    cookies = "; ".join(f"{name}={it.value}" for name, it in client.cookies.items() if it.value) if client else ""
-    options = {"origin": server.origin, **options}
-    socket: ClientConnection = connect(
-        f"ws://127.0.0.1:{server.port}{path}", additional_headers={"Cookie": cookies} if cookies else {}, **options
-    )
-    return socket
-
-
-class Tab:
-    """A page behind a real socket: it says where it stands, applies frames and acknowledges them."""
-
-    def __init__(self, server: Web, client: Client, conversation: Conversation) -> None:
-        self._client, self._conversation = client, conversation
-        self.page = load(client, conversation)
-        self.come_back(server)
-
-    def come_back(self, server: Web) -> None:
-        self.socket = opened(server, self._conversation.pk, self._client, max_size=None)
-        self.socket.send(json.dumps({"seq": self.page.cursor, "language": self.page.language}))
-
-    def until(self, look: Callable[[Page], object], seconds: float = 5) -> None:
-        deadline = time.monotonic() + seconds
-        while not look(self.page):
-            frame = self.socket.recv(max(deadline - time.monotonic(), 0))
-            self.page.apply(str(frame))
-            with suppress(ConnectionClosed):
-                self.socket.send("1")
-
-    def until_shown(self, words: str, seconds: float = 5) -> None:
-        self.until(lambda page: words in page.element("messages").text, seconds)
-
-    def until_same(self, fresh: Page) -> None:
-        self.until(lambda page: page.cursor == fresh.cursor)
-        assert_same(self.page, fresh)
-
-    def code(self, seconds: float = 5) -> int | None:
-        """How the server closed it."""
-        return closed(self.socket, seconds)
-
-
-def closed(socket: ClientConnection, seconds: float = 5) -> int | None:
-    deadline = time.monotonic() + seconds
-    with suppress(ConnectionClosed):
-        while True:
-            socket.recv(max(deadline - time.monotonic(), 0))
-    return socket.close_code
-
-
-@pytest.fixture
-def tab(server: Web, browser_of_alice: Client, conversation: Conversation) -> Iterator[Callable[..., Tab]]:
-    tabs: list[Tab] = []
-
-    def open_tab(at: Web = server) -> Tab:
-        tabs.append(Tab(at, browser_of_alice, conversation))
-        return tabs[-1]
-
-    yield open_tab
-    for it in tabs:
-        it.socket.close()
-
+from tests.sockets import Tab, closed, opened
 
 # Who is let in -------------------------------------------------------------------------------------------------------
 
@@ -426,12 +328,6 @@ def test_two_web_processes_show_two_readers_the_same_end(
         it.until_same(fresh)
 
 
-@contextmanager
-def doomed(server_url: str, folder: Path) -> Iterator[Web]:
-    with web(environment(server_url, folder), folder) as served:
-        yield served
-
-
 def test_a_reader_whose_web_process_is_killed_goes_on_at_another(
     server_url: str,
     tmp_path: Path,
@@ -441,7 +337,7 @@ def test_a_reader_whose_web_process_is_killed_goes_on_at_another(
     conversation: Conversation,
     writer: Writer,
 ) -> None:
-    with doomed(server_url, tmp_path) as first:
+    with web(environment(server_url, tmp_path), tmp_path) as first:
         reading = tab(first)
         for number in range(4):
             writer.write()

@@ -49,7 +49,11 @@ def test_a_page_opens_its_socket_once_every_script_is_there(
     window = visit(alice if what == "chat" else None)
     page, held = window.context.new_page(), list[Held]()
     sockets = Sockets(page)
-    page.route(re.compile(rf"/{late}[^/]*\.js$"), lambda it: held.append(it))  # noqa: PLW0108  # Playwright marks it
+
+    def hold(script: Held) -> None:
+        held.append(script)
+
+    page.route(re.compile(rf"/{late}[^/]*\.js$"), hold)
     path = conversation.get_absolute_url() if what == "chat" else link.get_absolute_url()
     page.goto(window.address + path, wait_until="commit")
     until(lambda: page.evaluate(LOADED, late) and held, lambda: "the other scripts never came")
