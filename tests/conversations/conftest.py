@@ -1,4 +1,4 @@
-"""Alice owns it, Bob is on her team, Charlie is not. The provider is a real server that does as it is told."""
+"""Alice owns it, Bob and Carol may be let in, Charlie is not. The provider is a real server that does as it is told."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from pytest_django import Settings
 from accounts.models import User
 from accounts.sessions import digest
 from catalog.models import LanguageModel, Provider, Route
-from conversations import asking
+from conversations import asking, joining
 from conversations.feed.admission import Admission
-from conversations.models import Conversation, Generation, Message
+from conversations.models import Conversation, Generation, Membership, Message, Role
 from conversations.worker import Worker
 from tests.conversations.replaying import Writer, words
 from tests.feeding import Desk
@@ -37,6 +37,16 @@ def quick_passwords(settings: Settings) -> None:
 @pytest.fixture
 def alice(transactional_db: None) -> User:
     return User.objects.create_user("alice@example.org", PASSWORD, name="Alice")
+
+
+@pytest.fixture
+def bob(transactional_db: None) -> User:
+    return User.objects.create_user("bob@example.org", name="Bob")
+
+
+@pytest.fixture
+def carol(transactional_db: None) -> User:
+    return User.objects.create_user("carol@example.org", name="Carol")
 
 
 @pytest.fixture
@@ -76,6 +86,14 @@ def question(alice: User, route: Route) -> Message:
 @pytest.fixture
 def conversation(question: Message) -> Conversation:
     return question.conversation
+
+
+@pytest.fixture
+def membership(conversation: Conversation, bob: User) -> Membership:
+    """Bob's, as a writer in Alice's conversation."""
+    membership = joining.invite(conversation, bob, Role.WRITER)
+    assert membership
+    return membership
 
 
 @pytest.fixture

@@ -20,11 +20,6 @@ from tests.conversations.replaying import Writer
 State = Generation.State
 
 
-@pytest.fixture
-def bob(transactional_db: None) -> User:
-    return User.objects.create_user("bob@example.org", name="Bob")
-
-
 def invited(conversation: Conversation, member: User, role: Role = Role.WRITER) -> Membership:
     membership = joining.invite(conversation, member, role)
     assert membership

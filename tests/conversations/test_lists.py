@@ -31,18 +31,6 @@ from tests.page import Page
 SECONDS = 10
 
 
-@pytest.fixture
-def bob(transactional_db: None) -> User:
-    return User.objects.create_user("bob@example.org", name="Bob")
-
-
-@pytest.fixture
-def membership(conversation: Conversation, bob: User) -> Membership:
-    membership = joining.invite(conversation, bob, Role.WRITER)
-    assert membership
-    return membership
-
-
 def lines(page: Page) -> str:
     """The list, to the byte but for the white space between its lines."""
     return re.sub(r">\s+<", "><", page.html("conversations"))

@@ -32,18 +32,6 @@ def mails(settings: Settings) -> None:
     settings.CAN_MAIL = True
 
 
-@pytest.fixture
-def bob(transactional_db: None) -> User:
-    return User.objects.create_user("bob@example.org", name="Bob")
-
-
-@pytest.fixture
-def membership(conversation: Conversation, bob: User) -> Membership:
-    membership = joining.invite(conversation, bob, Role.WRITER)
-    assert membership
-    return membership
-
-
 type Ask = Callable[[str], Message]
 
 

@@ -157,23 +157,6 @@ def test_a_thousand_people_fit_into_notices_that_postgres_takes(transactional_db
 # What pages are given ------------------------------------------------------------------------------------------------
 
 
-@pytest.fixture
-def bob(transactional_db: None) -> User:
-    return User.objects.create_user("bob@example.org", name="Bob")
-
-
-@pytest.fixture
-def carol(transactional_db: None) -> User:
-    return User.objects.create_user("carol@example.org", name="Carol")
-
-
-@pytest.fixture
-def membership(conversation: Conversation, bob: User) -> Membership:
-    membership = joining.invite(conversation, bob, Role.WRITER)
-    assert membership
-    return membership
-
-
 def browser(member: User) -> Client:
     client = Client()
     client.force_login(member)

@@ -30,22 +30,10 @@ from tests.sockets import Tab, closed, opened
 
 
 @pytest.fixture
-def bob(transactional_db: None) -> User:
-    return User.objects.create_user("bob@example.org", name="Bob")
-
-
-@pytest.fixture
 def browser_of_bob(bob: User) -> Client:
     browser = Client()
     browser.force_login(bob)
     return browser
-
-
-@pytest.fixture
-def membership(conversation: Conversation, bob: User) -> Membership:
-    membership = joining.invite(conversation, bob, Role.WRITER)
-    assert membership
-    return membership
 
 
 # Through the door ----------------------------------------------------------------------------------------------------

@@ -19,11 +19,6 @@ from tests.page import Element, Page
 
 
 @pytest.fixture
-def bob(transactional_db: None) -> User:
-    return User.objects.create_user("bob@example.org", name="Bob")
-
-
-@pytest.fixture
 def group(alice: User, bob: User) -> Group:
     group = Group.objects.create(name="Writers")
     group.user_set.add(alice, bob)

@@ -71,6 +71,16 @@ def alice(transactional_db: None) -> User:
 
 
 @pytest.fixture
+def bob(transactional_db: None) -> User:
+    return User.objects.create_user("bob@example.org", name="Bob")
+
+
+@pytest.fixture
+def carol(transactional_db: None) -> User:
+    return User.objects.create_user("carol@example.org", name="Carol")
+
+
+@pytest.fixture
 def route(transactional_db: None, upstream: Upstream) -> Route:
     provider = Provider.objects.create(
         name="deepseek",

@@ -16,16 +16,6 @@ from tests.journeys.looking import LOOKS, look
 from tests.upstream import Gate, Script, Upstream
 
 
-@pytest.fixture
-def bob(transactional_db: None) -> User:
-    return User.objects.create_user("bob@example.org", name="Bob")
-
-
-@pytest.fixture
-def carol(transactional_db: None) -> User:
-    return User.objects.create_user("carol@example.org", name="Carol")
-
-
 @dataclass
 class Heard:
     """What a page's sockets have carried to it."""

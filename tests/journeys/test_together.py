@@ -17,16 +17,6 @@ from tests.journeys.looking import LOOKS, look
 from tests.upstream import Gate, Script, Upstream
 
 
-@pytest.fixture
-def bob(transactional_db: None) -> User:
-    return User.objects.create_user("bob@example.org", name="Bob")
-
-
-@pytest.fixture
-def carol(transactional_db: None) -> User:
-    return User.objects.create_user("carol@example.org", name="Carol")
-
-
 def started(page: Page) -> Conversation:
     page.locator("#question").fill("Where shall we eat?")
     page.get_by_role("button", name="Send").click()
