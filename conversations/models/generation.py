@@ -321,18 +321,20 @@ _CLAIM = f"""{_LINE}, allowed AS (
                        OR (a.member_id IS NULL AND a.group_id IS NULL))
                 ORDER BY a.member_id IS NULL, a.group_id IS NULL, a.most LIMIT 1), %(most)s)
     ), claimable AS MATERIALIZED (
-        SELECT q.id
+        SELECT q.id, allowed.together
           FROM allowed JOIN conversations_generation AS q ON q.id = allowed.id AND q.epoch = allowed.epoch
          WHERE allowed.together <= coalesce((SELECT most FROM usage_atonce WHERE shared), 2147483647)
-         ORDER BY allowed.place, allowed.created_at, allowed.id
+         ORDER BY allowed.together
          LIMIT %(limit)s
            FOR UPDATE OF q SKIP LOCKED
+    ), claimed AS (
+        UPDATE conversations_generation AS g
+           SET state = 'running', epoch = g.epoch + 1, owner = %(owner)s, is_unasked = true,
+               started_at = CASE WHEN resumed_from IS NULL THEN now() ELSE coalesce(started_at, now()) END,
+               lease_until = now() + make_interval(secs => %(lease)s)
+          FROM claimable
+         WHERE g.id = claimable.id
+     RETURNING g.*, now() - g.started_at AS age, together
     )
-    UPDATE conversations_generation AS g
-       SET state = 'running', epoch = g.epoch + 1, owner = %(owner)s, is_unasked = true,
-           started_at = CASE WHEN resumed_from IS NULL THEN now() ELSE coalesce(started_at, now()) END,
-           lease_until = now() + make_interval(secs => %(lease)s)
-      FROM claimable
-     WHERE g.id = claimable.id
- RETURNING g.*, now() - g.started_at AS age
+    SELECT * FROM claimed ORDER BY together
 """  # noqa: S608  # of our own words

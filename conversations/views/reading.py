@@ -18,6 +18,7 @@ from conversations.forms import ParametersForm, QuestionForm, fresh_question
 from conversations.listing import Spot, listing, spaces
 from conversations.models import Conversation, Message, Role, Share, path
 from conversations.models.cost import of_conversation
+from conversations.models.message import author_mark
 from conversations.models.path import Path
 from conversations.views.replying import MemberRequest, conversation_of, member_only, message_of
 from usage import personal
@@ -92,6 +93,7 @@ def page(
     """The whole page: sidebar, the conversation if there is one, and the composer."""
     role = shown.role_of(request.user) if shown else None
     context = chat(shown, form, role or Role.OWNER, editing=editing, at=_message_at(request, shown))
+    context["me"] = author_mark(shown.pk, request.user.pk) if shown else ""
     if shown and role == Role.OWNER:
         by_link = Share.objects.open().filter(conversation=shown, maker=request.user, kind=Share.Kind.LIVE)
         context["has_live_links"] = by_link.exists()

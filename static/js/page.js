@@ -42,10 +42,9 @@
   const near = new IntersectionObserver((links) => {
     for (const it of links) if (it.isIntersecting) htmx.trigger(it.target, "click");
   }, { rootMargin: "1000px" });
-  const me = byId("sidebar").dataset.member;
   const watch = () => {
     document.querySelectorAll(".more, .older a").forEach((it) => near.observe(it));
-    document.querySelectorAll(`[data-role=writer] .edit:not([data-author="${me}"])`).forEach((it) => it.remove());
+    document.querySelectorAll(`[data-role=writer] .edit:not([data-author="${byId("chat").dataset.me}"])`).forEach((it) => it.remove());
   };
 
   document.addEventListener("DOMContentLoaded", watch); // htmx was told first, and knows the links by now
@@ -282,6 +281,7 @@
 
   // Drafts, in this browser, by member and by the form's address: one waits while an earlier question is edited.
 
+  const me = byId("sidebar").dataset.member;
   const SAVING = 250; // ms after the last key
   let composer = byId("composer");
   let saving = 0;

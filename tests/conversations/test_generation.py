@@ -127,6 +127,17 @@ def test_one_member_and_one_slow_provider_do_not_take_all_the_places(alice: User
     assert ids(Generation.objects.claim("a worker", 50)) == charlies[MOST_AT_ONCE : MOST_AT_ONCE + 1]
 
 
+@pytest.mark.parametrize("how", ["nestloop", "hashjoin", "mergejoin"])
+def test_the_oldest_are_begun_first_however_the_planner_joins_them(alice: User, queue: Queue, how: str) -> None:
+    order = queue(alice, 9)[::-1]
+    for age, pk in enumerate(reversed(order)):
+        Generation.objects.filter(pk=pk).update(created_at=Now() - timedelta(hours=age))
+    with transaction.atomic(), connection.cursor() as cursor:
+        for other in {"nestloop", "hashjoin", "mergejoin"} - {how}:
+            cursor.execute(f"SET LOCAL enable_{other} = off")
+        assert ids(Generation.objects.claim("a worker", 50)) == order
+
+
 def test_one_conversation_gets_one_answer_at_a_time_in_order(
     conversation: Conversation, generation: Generation, alice: User, route: Route
 ) -> None:

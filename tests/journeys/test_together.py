@@ -213,6 +213,7 @@ def test_a_page_that_was_without_a_socket_asks_for_its_list_as_it_comes_back(
     his = window.tab()
     ask(his, "What is a functor?")
     wait_for_end(his)
+    expect(his.locator("#title")).to_have_text("A short title")  # which makes its line anew as well
     his.locator("#conversations [aria-current]").focus()
     with house.cable.unplugged():
         joining.remove(membership)
