@@ -80,7 +80,7 @@ class FollowingConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # Channe
             await self._send_away(TOO_MANY)
         elif self.reader.has_begun:
             await self._hear(self.reader, text_data)
-        elif (said := _first_words(text_data)) is None or (position := _stands_at(said)) is None:
+        elif (said := _object(text_data)) is None or (position := _stands_at(said)) is None:
             await self._send_away(NOT_UNDERSTOOD)
         elif said.get("role", self.reader.role.word) != self.reader.role.word:
             await self._send_away(CHANGED)
@@ -88,10 +88,10 @@ class FollowingConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # Channe
             feed.begin(self.reader, position)
 
     async def _hear(self, reader: Reader, said: str | None) -> None:
-        if said == IS_IN:
-            feed.acknowledged(reader)
-        elif said in {TYPES, PAUSES}:
+        if said in {TYPES, PAUSES}:
             feed.types(reader, is_typing=said == TYPES)
+        elif said == IS_IN or _object(said) is not None:  # of a later version, whose page says more than ours
+            feed.acknowledged(reader)
         else:
             await self._send_away(NOT_UNDERSTOOD)
 
@@ -150,8 +150,8 @@ class LinkConsumer(FollowingConsumer):
             feed.join(self.reader)
 
 
-def _first_words(text: str | None) -> dict[str, Any] | None:
-    """What a page says of itself when it connects. None if it is nothing that we understand."""
+def _object(text: str | None) -> dict[str, Any] | None:
+    """What a page says of itself when it connects. None if it is no JSON object."""
     try:
         message: Any = json.loads(text or "")
     except (ValueError, RecursionError):  # the latter for a thousand brackets

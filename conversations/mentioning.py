@@ -17,6 +17,7 @@ from accounts.models import User
 from conversations.models import Conversation, Mention, Message, Seen
 
 MOST = 20  # of one question
+SUGGESTED = 6
 LOOKED_AT = 2_000  # members of a conversation, its groups' too: each name is looked for
 WAIT = timedelta(minutes=5)  # for who reads it now, or soon: they are not mailed
 
@@ -49,6 +50,15 @@ def people(conversation: Conversation) -> QuerySet[User]:
     ).distinct()
 
 
+def suggested(conversation: Conversation, words: str, asker: User) -> list[str]:
+    """Whom a question may mean whose “@” is followed by these words: the first names that one of them begins so."""
+    if "@" in words:
+        return []  # addresses are told to nobody
+    begins = Q(name__istartswith=words) | Q(name__icontains=f" {words}") | Q(name="", email__istartswith=words)
+    found = people(conversation).filter(begins).exclude(pk=asker.pk).order_by("name", "email")[:SUGGESTED]
+    return list(dict.fromkeys(map(str, found)))
+
+
 def _is_named(member: User, said: str) -> bool:
     return re.search(rf"(?<!\w)@{re.escape(names.plain(str(member)))}(?!\w)", said) is not None
 
@@ -65,7 +75,7 @@ def _letter(mention: Mention) -> Letter | None:
     """By whom and where, without the question's words: a mailbox keeps them when the conversation is theirs no more."""
     if not _wants_mail(mention.member) or not _is_news(mention):
         return None
-    who = names.on_one_line(str(mention.message.author or _("Former member")))
+    who = names.on_one_line(str(mention.message.author or _("A member")))
     title = names.on_one_line(mention.conversation.title)
     headline = _("%(who)s names you in “%(title)s”") % {"who": who, "title": title}
     address = reverse("message", args=[mention.conversation_id, mention.message_id])

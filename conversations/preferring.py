@@ -35,7 +35,9 @@ class PreferencesForm(forms.Form):
         required=False,
         choices=[("", "Enter"), ("ctrl-enter", "Ctrl + Enter")],
     )
-    notify = forms.BooleanField(label=_("Tell me when an answer has ended while I look elsewhere"), required=False)
+    notify = forms.BooleanField(
+        label=_("Tell me when an answer has ended or I am named while I look elsewhere"), required=False
+    )
     costs = forms.BooleanField(label=_("Always show what an answer cost"), required=False)
     mentions = forms.BooleanField(label=_("Mail me when I am named and don't look"), required=False)
     mails = forms.BooleanField(label=_("Mail me how far my budgets are used"), required=False)

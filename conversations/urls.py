@@ -27,6 +27,7 @@ urlpatterns = [
     path("c/<uuid:conversation_id>/seen/", people.seen, name="seen"),
     path("c/<uuid:conversation_id>/people/", people.people, name="people"),
     path("c/<uuid:conversation_id>/people/<uuid:membership_id>/", people.person, name="person"),
+    path("c/<uuid:conversation_id>/names/", people.names, name="names"),
     path("c/<uuid:conversation_id>/leave/", people.leave, name="leave"),
     path("c/<uuid:conversation_id>/m/<uuid:message_id>/", reading.message, name="message"),
     path("c/<uuid:conversation_id>/m/<uuid:message_id>/earlier/", reading.earlier, name="earlier"),

@@ -7,6 +7,7 @@ import contextlib
 import logging
 import os
 import socket
+import time
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -48,6 +49,8 @@ class Worker:
         self._wake = asyncio.Event()
         self._leaving = asyncio.Event()
         self._gone = False
+        self._beaten_at = time.monotonic()
+        self._reaps_from = 0.0
 
     def leave(self) -> None:
         """Claim nothing more; running answers get settings.GRACE_SECONDS. Told a second time: hand them on now."""
@@ -166,11 +169,21 @@ class Worker:
                 answer.halt(answering.STOPPED)
         if not self._leaving.is_set():
             await self._cross_now(Pulse.objects.beat, self.name)
+        now = time.monotonic()
+        if self._is_late():  # the others are, too, if it was the database that was away: they may beat first
+            self._reaps_from = now + 2 * settings.HEARTBEAT_SECONDS
+        self._beaten_at = now
+
+    def _is_late(self) -> bool:
+        """Whether beats failed: workers that are well may have lost their leases meanwhile."""
+        return time.monotonic() - self._beaten_at > 2 * settings.HEARTBEAT_SECONDS
 
     async def _end_pulse(self) -> None:
         await self._cross(Pulse.objects.filter(pk=self.name).delete)
 
     async def _reap(self) -> None:
+        if self._is_late() or time.monotonic() < self._reaps_from:
+            return
         if reaped := await self._cross(ending.reap):
             metrics.REAPED.inc(reaped)
             logger.warning("took over %d answers whose worker was gone", reaped)

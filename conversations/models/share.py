@@ -116,6 +116,12 @@ class ShareQuerySet(models.QuerySet["Share"]):
             ends |= Q(kind=Share.Kind.LIVE)  # nothing is left to follow
         return self.open().filter(ends, conversation=message.conversation_id)
 
+    def closed_by_leaving(self, conversation: Conversation, member: User) -> ShareQuerySet:
+        """A member's own that open nothing once they have left it. By a group that owns it they stay an owner."""
+        if Membership.objects.filter(conversation=conversation, group__user=member, role=Role.OWNER).exists():
+            return self.none()
+        return self.open().filter(conversation=conversation, maker=member)
+
     def made_by(self, member: User) -> ShareQuerySet:
         """A member's own, open or not, the newest first: of conversations that are there, and theirs to share."""
         theirs = Conversation.objects.owned_by(member)

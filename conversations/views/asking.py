@@ -18,7 +18,7 @@ from conversations.attachments import UnfitImageError, prepare
 from conversations.errors import KeyReusedError, NotInGroupError, NotWaitingError
 from conversations.forms import PARAMETERS, QuestionForm, fresh_question
 from conversations.models import Attachment, Conversation, Message, Role
-from conversations.models.message import find_images
+from conversations.models.message import author_mark, find_images
 from conversations.reviewing import Raisable, ask_for_more, raisable
 from conversations.views.reading import page, space_named
 from conversations.views.replying import MemberRequest, conversation_of, impossible, is_htmx, member_only, message_of
@@ -148,9 +148,9 @@ def _asked(
         return _composer(request, shown, fresh_question(request.user, shown, routes=routes))
     fresh = QuestionForm(routes=Offer(), initial={"key": uuid4()})
     if conversation is None:
-        response = render(
-            request, "conversations/replies.html#started", {"form": fresh, "conversation": shown, "role": Role.OWNER}
-        )
+        me = author_mark(shown.pk, request.user.pk)
+        context = {"form": fresh, "conversation": shown, "role": Role.OWNER, "me": me}
+        response = render(request, "conversations/replies.html#started", context)
         response["HX-Push-Url"] = shown.get_absolute_url()
         return response
     return render(request, "conversations/replies.html#key_and_refusal", {"form": fresh})

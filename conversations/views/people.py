@@ -9,12 +9,12 @@ from django.http import Http404, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
-from django.views.decorators.http import require_http_methods, require_POST
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from conversations import joining
+from conversations import joining, mentioning
 from conversations.errors import InByGroupError, LastOwnerError, TooManyPeopleError
 from conversations.inviting import InvitationForm, RoleForm, candidates
-from conversations.models import Conversation, Membership, Role, Seen
+from conversations.models import Conversation, Membership, Role, Seen, Share
 from conversations.views.replying import MemberRequest, conversation_of, done, member_only
 
 if TYPE_CHECKING:
@@ -75,12 +75,22 @@ def seen(request: MemberRequest, conversation_id: UUID) -> HttpResponse:
     return HttpResponse(status=204) if "quietly" in request.POST else done(request, conversation)
 
 
+@require_safe
+@member_only
+def names(request: MemberRequest, conversation_id: UUID) -> HttpResponse:
+    """Whom a question may name, by the words behind its “@”: for a page with script, as its member types them."""
+    conversation = conversation_of(request, conversation_id, Role.WRITER)
+    found = mentioning.suggested(conversation, _words(request), request.user)
+    return render(request, "conversations/_names.html", {"names": found})
+
+
 @require_http_methods(["GET", "HEAD", "POST"])
 @member_only
 def leave(request: MemberRequest, conversation_id: UUID) -> HttpResponse:
     conversation = conversation_of(request, conversation_id)
     if request.method != "POST":
-        return render(request, "conversations/leave.html", {"conversation": conversation})
+        links = Share.objects.closed_by_leaving(conversation, request.user).count()
+        return render(request, "conversations/leave.html", {"conversation": conversation, "links": links})
     try:
         joining.leave(conversation, request.user)
     except (InByGroupError, LastOwnerError) as error:
@@ -93,7 +103,7 @@ def leave(request: MemberRequest, conversation_id: UUID) -> HttpResponse:
 def _page(
     request: MemberRequest, conversation: Conversation, sentence: StrOrPromise = "", *, status: int = 200
 ) -> HttpResponse:
-    words = request.GET.get("find", "")[:WORDS_LIMIT].replace("\0", "")
+    words = _words(request)
     role = conversation.role_of(request.user)
     memberships = list(conversation.memberships.listed())
     context = {
@@ -107,6 +117,10 @@ def _page(
         "sentence": sentence,
     }
     return render(request, "conversations/people.html", context, status=status)
+
+
+def _words(request: MemberRequest) -> str:
+    return request.GET.get("find", "")[:WORDS_LIMIT].replace("\0", "")
 
 
 def _may_leave(conversation: Conversation, memberships: list[Membership], request: MemberRequest) -> bool:

@@ -20,7 +20,7 @@ from conversations.models import Conversation, Message, Role, Share, path
 from conversations.models.cost import of_conversation
 from conversations.models.message import author_mark
 from conversations.models.path import Path
-from conversations.views.replying import MemberRequest, conversation_of, member_only, message_of
+from conversations.views.replying import MemberRequest, conversation_of, id_in, member_only, message_of
 from usage import personal
 from usage.models import Notice
 
@@ -119,7 +119,7 @@ def _lists(request: MemberRequest) -> dict[str, Any]:
 @member_only
 def listed(request: MemberRequest) -> HttpResponse:
     """The list as it is now, for a page that no socket told of its news; it names the conversation that it shows."""
-    shown = _id_in(request, "shown")
+    shown = id_in(request, "shown")
     context = {**_lists(request), "conversation": Conversation(pk=shown) if shown else None}
     return render(request, "conversations/replies.html#conversations", context)
 
@@ -138,15 +138,8 @@ def _gone(request: MemberRequest, shown: Conversation | None) -> Iterator[str]:
 
 def _message_at(request: MemberRequest, shown: Conversation | None) -> Message | None:
     """The message that the address names, if it is one of the conversation's."""
-    wanted = _id_in(request, "at")
+    wanted = id_in(request, "at")
     return shown.messages.filter(pk=wanted).first() if shown and wanted else None
-
-
-def _id_in(request: MemberRequest, name: str) -> UUID | None:
-    try:
-        return UUID(request.GET.get(name, ""))
-    except ValueError:
-        return None
 
 
 def chat(

@@ -115,6 +115,14 @@ def message_of(request: MemberRequest, conversation_id: UUID, message_id: UUID, 
     return found
 
 
+def id_in(request: HttpRequest, name: str) -> UUID | None:
+    """The id that the address names, if it is one."""
+    try:
+        return UUID(request.GET.get(name, ""))
+    except ValueError:
+        return None
+
+
 def done(request: HttpRequest, to: Any) -> HttpResponse:
     """A deed is done. A page with script learns of it through its socket; one without is shown the page again."""
     if is_htmx(request):

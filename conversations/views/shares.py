@@ -19,7 +19,7 @@ from conversations.models import Conversation, Role, Share, Visit
 from conversations.models.share import Openings
 from conversations.share_forms import ShareForm
 from conversations.shared import PreviewFace, SharedPage
-from conversations.views.replying import MemberRequest, conversation_of, is_htmx, member_only
+from conversations.views.replying import MemberRequest, conversation_of, id_in, is_htmx, member_only
 
 LISTED = 50  # links of a page
 LISTED_VISITS = 100  # hours in which one was opened
@@ -98,11 +98,8 @@ def shares(request: MemberRequest) -> HttpResponse:
 
 
 def _conversation(request: MemberRequest) -> Conversation | None:
-    try:
-        wanted = UUID(request.GET.get("of", ""))
-    except ValueError:
-        return None
-    return get_object_or_404(Conversation.objects.owned_by(request.user), pk=wanted)
+    wanted = id_in(request, "of")
+    return get_object_or_404(Conversation.objects.owned_by(request.user), pk=wanted) if wanted else None
 
 
 def _number(typed: str) -> int:

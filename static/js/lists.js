@@ -1,14 +1,19 @@
 // For who shares conversations: what the list missed without a socket, and what was seen in another tab.
+
+/** The list as it is now, for a page that shows this conversation, or none. Nothing if it can't be had. */
+async function listNow(shown = "") {
+  const address = `${byId("conversations").dataset.anew}${location.search || "?"}&shown=${shown}`;
+  const reply = await fetch(address, { headers: { "HX-Request": "true" }, redirect: "error" }).catch(() => {});
+  return reply?.ok && reply.text();
+}
+
 (() => {
   "use strict";
 
   async function look() {
     if (document.hidden) return;
     const list = byId("conversations");
-    const shown = list.querySelector("[aria-current]")?.id.slice(2);
-    const address = `${list.dataset.anew}${location.search || "?"}&shown=${shown}`;
-    const reply = await fetch(address, { headers: { "HX-Request": "true" }, redirect: "error" }).catch(() => {});
-    const text = reply?.ok && (await reply.text());
+    const text = await listNow(list.querySelector("[aria-current]")?.id.slice(2));
     if (!text) return;
     const { id } = document.activeElement;
     await htmx.swap({ sourceElement: list, target: list, swap: "beforeend swapEmpty:false", text });

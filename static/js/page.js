@@ -44,8 +44,17 @@
   }, { rootMargin: "1000px" });
   const watch = () => {
     document.querySelectorAll(".more, .older a").forEach((it) => near.observe(it));
-    document.querySelectorAll(`[data-role=writer] .edit:not([data-author="${byId("chat").dataset.me}"])`).forEach((it) => it.remove());
+    leaveWhatIsOurs();
   };
+
+  // A message's HTML is the same for everybody. What may be done to one's own questions alone is refused besides.
+  function leaveWhatIsOurs() {
+    const ours = `.edit[data-author="${byId("link").dataset.me}"]`;
+    document.querySelectorAll(`[data-role=writer] .edit:not(${ours})`).forEach((it) => it.remove());
+    for (const it of document.querySelectorAll(".actions [formaction$='/back/']")) {
+      if (!byId(it.closest(".message").dataset.below)?.querySelector(ours)) it.remove();
+    }
+  }
 
   document.addEventListener("DOMContentLoaded", watch); // htmx was told first, and knows the links by now
   document.addEventListener("htmx:after:swap", watch);

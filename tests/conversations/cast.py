@@ -164,6 +164,7 @@ class Cast:
             "copy a message": _get(f"{answer}source/"),
             "see an image": _get(f"{at}i/{self.question.attachments.get().pk}/"),
             "see what it cost": _get(f"{at}cost/"),
+            "see who may be named": _get(f"{at}names/"),
             "see who is there": _get(f"{at}people/"),
             "say how far one has seen it": _post(f"{at}seen/", seq="1"),
             "open the form to leave": _get(f"{at}leave/"),

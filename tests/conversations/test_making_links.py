@@ -14,8 +14,8 @@ from django.utils import timezone
 
 from accounts.models import User
 from catalog.models import Route
-from conversations import asking, sharing
-from conversations.models import Conversation, Generation, Message, Share, SharingRules
+from conversations import asking, joining, sharing
+from conversations.models import Conversation, Generation, Message, Role, Share, SharingRules
 from conversations.views.shares import qr_code
 from tests.attacks.routes import HTMX
 from tests.shares import live, make, snapshot
@@ -380,6 +380,24 @@ def test_another_address_is_given(
     assert Client().get(share.get_absolute_url()).status_code == 404
     share.refresh_from_db()
     assert Client().get(share.get_absolute_url()).status_code == 200
+
+
+def test_who_leaves_is_told_which_of_their_links_end(
+    browser_of_alice: Client, conversation: Conversation, said: Message, bob: User
+) -> None:
+    share = make(conversation, snapshot(said))
+    joining.invite(conversation, bob, Role.OWNER)
+    sharing.make(conversation, bob, snapshot(said), uuid4())
+    page = f"/c/{conversation.pk}/leave/"
+    assert "1 link that you made to it will open nothing." in browser_of_alice.get(page).content.decode()
+    group = Group.objects.create(name="Owners")
+    joining.invite(conversation, group, Role.OWNER)
+    conversation.owner.groups.add(group)
+    assert "will open nothing" not in browser_of_alice.get(page).content.decode()  # by the group she stays an owner
+    browser_of_alice.post(page)
+    assert Client().get(share.get_absolute_url()).status_code == 200
+    conversation.owner.groups.clear()
+    assert Client().get(share.get_absolute_url()).status_code == 404
 
 
 def test_a_deleted_conversations_links_are_listed_no_more(

@@ -60,6 +60,28 @@ def waiting() -> int:
     return Mention.objects.exclude(mail_at=None).count()
 
 
+def test_names_that_begin_so_are_suggested_of_those_who_may_be_named(ask: Ask, alice: User, bob: User) -> None:
+    conversation = ask("Hello?").conversation
+    group = Group.objects.create(name="Bookkeepers")
+    joining.invite(conversation, group, Role.READER)
+    for address, name in (("zoe", "Zoë Bodden"), ("boris", ""), ("bobby", "Bob"), ("gone", "Bonnie")):
+        member = User.objects.create_user(f"{address}@example.org", name=name, is_active=name != "Bonnie")
+        group.user_set.add(member)
+    User.objects.create_user("boas@example.org", name="Boas")  # not in it
+
+    def suggested(words: str, asker: User = alice) -> list[str]:
+        return mentioning.suggested(conversation, words, asker)
+
+    assert suggested("bo") == ["boris", "Bob", "Zoë Bodden"]  # two Bobs are named by one name
+    assert suggested("BOB") == ["Bob"]
+    assert suggested("bodd") == ["Zoë Bodden"]
+    assert suggested("odd") == []
+    assert suggested("%") == suggested("_") == suggested("boris@") == suggested("x" * 100) == []
+    assert suggested("", bob) == ["boris", "Alice", "Bob", "Zoë Bodden"]  # the other Bob
+    group.user_set.add(*(User.objects.create_user(f"a{n}@example.org", name=f"Ann {n}") for n in range(20)))
+    assert suggested("ann") == [f"Ann {n}" for n in (0, 1, 10, 11, 12, 13)]
+
+
 def test_who_does_not_look_is_told_by_whom_and_where_and_not_what(ask: Ask, conversation: Conversation) -> None:
     question = ask("@Bob, the password is swordfish")
     assert mentioning.mail() == 0  # he may be reading it

@@ -56,6 +56,7 @@ read later messages                                 o o o o o . . i . . . . .
 copy a message                                      o o o o o . . i . . . . .
 see an image                                        o o o o o . . i . . . . .
 see what it cost                                    o o o o o . . i . . . . .
+see who may be named                                o o o o - . . i . . . . .
 see who is there                                    o o o o o . . i . . . . .
 open the form to edit the owner's                   o o - - - . . i . . . . .
 open the form to rename                             o o - - - . . i . . . . .

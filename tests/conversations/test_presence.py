@@ -544,7 +544,9 @@ def test_a_stranger_is_told_nothing(
     assert here(hers.page) == "Bob is here"
 
 
-@pytest.mark.parametrize("said", ["", "0", "2", "Typing", "typing ", '{"typing": true}', "x" * 60_000, b"typing", b"1"])
+@pytest.mark.parametrize(
+    "said", ["", "0", "2", "Typing", "typing ", '["typing"]', "[" * 60_000, "x" * 60_000, b"typing", b"1"]
+)
 def test_what_is_neither_of_the_three_words_ends_the_socket(
     server: Web, tabs: Tabs, conversation: Conversation, alice: User, said: str | bytes
 ) -> None:
@@ -552,6 +554,18 @@ def test_what_is_neither_of_the_three_words_ends_the_socket(
     hers.until(lambda page: page.cursor)
     hers.socket.send(said)
     assert hers.code() == 4400
+
+
+def test_a_page_of_a_later_version_says_more_and_is_understood_as_far_as_it_can_be(
+    server: Web, tabs: Tabs, conversation: Conversation, alice: User, bob: User, membership: Membership
+) -> None:
+    hers, his = tabs(server, alice, conversation), tabs(server, bob, conversation)
+    shows(hers, "Bob is here")
+    his.socket.send('{"v": 2, "typing": {"since": 7}}')
+    asking.rename(conversation, "Read by both")
+    for page in (hers, his):
+        page.until(lambda page: "Read by both" in page.html("title"))
+    assert typing(hers.page) == ""
 
 
 def test_who_floods_with_typing_is_sent_away(

@@ -60,6 +60,7 @@ MATRIX = {
     "seen": Row(gets=False, posts=True, data={"seq": "1"}),
     "people": Row(gets=True, posts=True, data={"who": "m-nobody", "role": "1"}),
     "person": Row(gets=False, posts=True, data={"remove": "yes"}),
+    "names": Row(gets=True, posts=False),
     "leave": Row(gets=True, posts=True),
     "message": Row(gets=True, posts=False),
     "earlier": Row(gets=True, posts=False),

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import time
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import uuid4
 
 import psycopg
 import pytest
 from asgiref.sync import sync_to_async
 from django.db import connection
+from django.db.models.functions import Now
 from pytest_django import Settings
 
 from accounts.models import User
@@ -304,6 +305,32 @@ async def test_a_loop_that_fails_once_turns_again(generation: Generation, caplog
     await asyncio.wait([turning])
     await asyncio.to_thread(worker._cross.close)
     assert "turn failed" in caplog.text
+
+
+async def test_after_the_database_was_away_workers_may_beat_before_they_are_reaped(
+    generation: Generation, settings: Settings
+) -> None:
+    """All leases have run out then, and most workers are well: to go on with their answers would pay for them twice."""
+    await sync_to_async(Generation.objects.claim)("another worker", 1)
+    await Generation.objects.aupdate(lease_until=Now() - timedelta(seconds=settings.LEASE_SECONDS))
+    worker = Worker()
+
+    async def reaps() -> bool:
+        await worker._reap()
+        await generation.arefresh_from_db()
+        return generation.state != "running"
+
+    worker._beaten_at -= 2 * settings.HEARTBEAT_SECONDS  # then no beat was well
+    assert not await reaps()
+    await worker._beat()
+    assert not await reaps()
+    worker._reaps_from -= settings.HEARTBEAT_SECONDS
+    await worker._beat()
+    assert not await reaps()
+    worker._reaps_from -= settings.HEARTBEAT_SECONDS
+    assert await reaps()  # nobody has beaten for it
+    for crossing in (worker._cross, worker._cross_now):
+        await asyncio.to_thread(crossing.close)
 
 
 @pytest.mark.parametrize("moment", ["beginning", "end"])

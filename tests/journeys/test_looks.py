@@ -22,7 +22,7 @@ def test_the_stylesheet_is_under_30_kilobytes_compressed() -> None:
 
 
 # Not on the pages of the chat, or only for who wants it.
-ELSEWHERE = {"preferences.js", "offline.js", "notices.js", "lists.js", "shared.js"}
+ELSEWHERE = {"preferences.js", "offline.js", "notices.js", "lists.js", "names.js", "shared.js"}
 
 
 def test_our_script_is_under_15_kilobytes_and_all_of_it_under_60() -> None:
@@ -31,7 +31,7 @@ def test_our_script_is_under_15_kilobytes_and_all_of_it_under_60() -> None:
     assert ours
     assert vendored
     assert compressed(*ours) < 15_000
-    assert compressed(*(scripts[it] for it in ELSEWHERE)) < 4_000
+    assert compressed(*(scripts[it] for it in ELSEWHERE)) < 6_000
     assert compressed(*ours, *vendored) < 60_000
 
 

@@ -10,7 +10,8 @@ from playwright.sync_api import Page, expect
 
 from accounts.models import User
 from catalog.models import Band, LanguageModel, Price, Route
-from conversations.models import Generation, Message
+from conversations import joining
+from conversations.models import Conversation, Generation, Message, Role
 from tests.conversations.test_off_peak import around_now
 from tests.journeys.conftest import Visit, answer, assert_same_as_a_reload, wait_for_end
 from tests.journeys.looking import LOOKS, look
@@ -69,6 +70,23 @@ def test_taken_back_it_stands_in_the_composer_before_what_was_typed_since(
     expect(page.locator("#question")).to_have_value("What is a\nmonad?\nAnd a comonad?")
     assert not Message.objects.exists()
     assert not Charge.objects.exists()
+
+
+def test_what_somebody_else_asked_is_not_offered_to_be_taken_back(
+    visit: Visit, alice: User, bob: User, upstream: Upstream
+) -> None:
+    hers = visit(alice).tab()
+    send_later(hers, "What is a monad?")
+    expect(answer(hers)).to_have_attribute("data-state", "waiting")
+    conversation = Conversation.objects.get()
+    joining.invite(conversation, bob, Role.OWNER)
+    his = visit(bob).tab(f"/c/{conversation.pk}/")
+    send_later(his, "And a comonad?")
+    for page, own in ((hers, 0), (his, 1)):
+        expect(page.locator("article.assistant")).to_have_count(2)
+        for at, message in enumerate(page.locator("article.assistant").all()):
+            expect(message.get_by_role("button", name="Send now")).to_have_count(1)
+            expect(message.get_by_role("button", name="Take back")).to_have_count(int(at == own))
 
 
 def test_without_script_it_can_be_sent_later_and_taken_back(visit: Visit, alice: User, upstream: Upstream) -> None:
