@@ -102,7 +102,9 @@ DATABASES["default"] |= {
     "CONN_HEALTH_CHECKS": True,
     "OPTIONS": {
         **DATABASES["default"].get("OPTIONS", {}),  # type: ignore[dict-item]  # environ's config is untyped
-        "pool": {"min_size": 1, "max_size": 10, "timeout": 5, "max_idle": 60},
+        # Its reconnecting waits twice as long each time: after two seconds it gives up, and whoever asks next begins it
+        # anew. Else a database that was away for five minutes would stay so for up to five more.
+        "pool": {"min_size": 1, "max_size": 10, "timeout": 5, "max_idle": 60, "reconnect_timeout": 2},
         "connect_timeout": 5,
         "keepalives_idle": 10,
         "keepalives_interval": 5,

@@ -171,7 +171,7 @@ class Worker:
             await self._cross_now(Pulse.objects.beat, self.name)
         now = time.monotonic()
         if self._is_late():  # the others are, too, if it was the database that was away: they may beat first
-            self._reaps_from = now + 2 * settings.HEARTBEAT_SECONDS
+            self._reaps_from = now + settings.LEASE_SECONDS
         self._beaten_at = now
 
     def _is_late(self) -> bool:

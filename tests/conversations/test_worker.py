@@ -324,10 +324,10 @@ async def test_after_the_database_was_away_workers_may_beat_before_they_are_reap
     assert not await reaps()
     await worker._beat()
     assert not await reaps()
-    worker._reaps_from -= settings.HEARTBEAT_SECONDS
+    worker._reaps_from -= settings.LEASE_SECONDS / 2
     await worker._beat()
     assert not await reaps()
-    worker._reaps_from -= settings.HEARTBEAT_SECONDS
+    worker._reaps_from -= settings.LEASE_SECONDS / 2
     assert await reaps()  # nobody has beaten for it
     for crossing in (worker._cross, worker._cross_now):
         await asyncio.to_thread(crossing.close)

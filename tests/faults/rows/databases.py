@@ -58,6 +58,7 @@ async def the_database_is_away(house: House, crowd: Crowd) -> None:
     tabs = await crowd.ask(15, rate=4)
     flood = await _flood(house, crowd)
     await crowd.shown(tabs, 4)
+    await eventually(lambda: house.model.requests(flood.question), "the flood has begun")
     before = [_memory(worker.pid) for worker in house.workers]
     with ExitStack() as away:
         for process in house.processes:
@@ -65,8 +66,11 @@ async def the_database_is_away(house: House, crowd: Crowd) -> None:
         await asyncio.sleep(house.setting("LEASE_SECONDS") + 5)
         [request, *_] = house.model.requests(flood.question)
         await eventually(lambda: request.closed_at, "the provider is hung up on")
+    back_at = time.monotonic()
     after = [_memory(worker.pid) for worker in house.workers]
     assert max(now - then for then, now in zip(before, after, strict=True)) < 100, (before, after)
+    await crowd.person().surely_get("/")
+    house.note(f"pages came {time.monotonic() - back_at:.1f} s after it was back")
     await crowd.done(tabs, 20)
     state = "SELECT state FROM conversations_generation WHERE conversation_id = %s"
     await house.until_value("interrupted", state, flood.conversation)
