@@ -426,13 +426,22 @@ def stop(conversation: Conversation, by: User | None = None, *, waiting_too: boo
     _stop(conversation, meant if by is None else meant.filter(Q(member=by) | Q(state=Generation.State.RUNNING)))
 
 
-def stop_for(member: User, conversation: Conversation | None = None) -> None:
-    """End every answer that is being written for a member, or waits for it; in one conversation, or anywhere."""
+def stop_for(member: User) -> None:
+    """End every answer that is being written for a member, or waits for it."""
     theirs = Generation.objects.live().filter(member=member)
-    if conversation is not None:
-        theirs = theirs.filter(conversation=conversation)
     for it in Conversation.objects.filter(pk__in=theirs.values("conversation")):
-        _stop(it, Generation.objects.live().filter(member=member))
+        _stop(it, theirs)
+
+
+def stop_unseen(conversation: Conversation | None = None) -> None:
+    """The same for all who may not read any more what they asked for, in one conversation or anywhere: nobody pays for
+    an answer that they can't see.
+    """
+    live = Generation.objects.live()
+    asked = live.filter(conversation=conversation) if conversation else live
+    pairs = set(asked.values_list("conversation", "member"))
+    for conversation_id, member_id in pairs - Membership.objects.roles(pairs).keys():
+        _stop(Conversation(pk=conversation_id), live.filter(member=member_id))
 
 
 def _stop(conversation: Conversation, meant: QuerySet[Generation]) -> None:

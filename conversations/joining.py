@@ -55,8 +55,7 @@ def remove(membership: Membership, by: User | None = None) -> None:
         with deed(conversation, by, Role.OWNER) as locked:
             locked.memberships.filter(pk=membership.pk).delete()
             _changed(locked, out=membership.member_id or membership.group_id)
-        if membership.member and conversation.role_of(membership.member) is None:
-            asking.stop_for(membership.member, conversation)
+        asking.stop_unseen(conversation)
 
 
 def leave(conversation: Conversation, member: User) -> None:
@@ -71,8 +70,7 @@ def leave(conversation: Conversation, member: User) -> None:
             elif not locked.memberships.filter(member=member).delete()[0]:
                 raise InByGroupError
             _changed(locked, out=member.pk)
-        if locked.role_of(member) is None:
-            asking.stop_for(member, conversation)
+        asking.stop_unseen(conversation)
 
 
 def hand_on(locked: Conversation) -> None:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections import defaultdict
+from collections.abc import Iterable
 from datetime import timedelta
+from itertools import islice
 
 from django.contrib.auth.models import Group
 from django.db.models import Q, QuerySet
@@ -17,8 +20,9 @@ from accounts.models import User
 from conversations.models import Conversation, Mention, Message, Seen
 
 MOST = 20  # of one question
+MOST_SIGNS = 1_000  # “@” of one question that are looked at
 SUGGESTED = 6
-LOOKED_AT = 2_000  # members of a conversation, its groups' too: each name is looked for
+LOOKED_AT = 2_000  # members of a conversation, its groups' too
 WAIT = timedelta(minutes=5)  # for who reads it now, or soon: they are not mailed
 
 
@@ -26,9 +30,8 @@ def mention(conversation: Conversation, question: Message) -> None:
     """Note whom a question names. With the conversation's lock held."""
     if "@" not in question.text or not conversation.is_shared:
         return
-    said = names.plain(question.text)
-    others = people(conversation).exclude(pk__in=[question.author_id])[:LOOKED_AT]
-    named = [it for it in others if _is_named(it, said)]
+    others = people(conversation).exclude(pk__in=[question.author_id]).order_by("name", "email")
+    named = _named(names.plain(question.text), others[:LOOKED_AT])
     Mention.objects.bulk_create(
         Mention(
             conversation=conversation,
@@ -59,8 +62,20 @@ def suggested(conversation: Conversation, words: str, asker: User) -> list[str]:
     return list(dict.fromkeys(map(str, found)))
 
 
-def _is_named(member: User, said: str) -> bool:
-    return re.search(rf"(?<!\w)@{re.escape(names.plain(str(member)))}(?!\w)", said) is not None
+def _named(said: str, members: Iterable[User]) -> list[User]:
+    """In the order in which they are named. Each sign is looked at once, however many names and words there are: the
+    conversation's lock is held.
+    """
+    called = defaultdict(list)
+    for member in members:
+        called[names.plain(str(member))].append(member)
+    lengths = sorted({len(name) for name in called})
+    found: dict[User, None] = {}
+    for sign in islice(re.finditer(r"(?<!\w)@", said), MOST_SIGNS):
+        for end in (sign.end() + length for length in lengths):
+            if (name := said[sign.end() : end]) in called and not re.match(r"\w", said[end : end + 1]):
+                found |= dict.fromkeys(called[name])
+    return list(found)
 
 
 # Mails --------------------------------------------------------------------------------------------------------------

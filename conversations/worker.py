@@ -14,7 +14,7 @@ from uuid import UUID, uuid4
 from django.conf import settings
 from django.db import Error as DatabaseError
 
-from conversations import answering, bus, chores, ending, mentioning, metrics
+from conversations import answering, asking, bus, chores, ending, mentioning, metrics
 from conversations.answering import Answer
 from conversations.crossing import Crossing
 from conversations.log import Log
@@ -50,7 +50,8 @@ class Worker:
         self._leaving = asyncio.Event()
         self._gone = False
         self._beaten_at = time.monotonic()
-        self._reaps_from = 0.0
+        # It may have come with the database: whoever is well has beaten by then.
+        self._reaps_from = self._beaten_at + 2 * settings.HEARTBEAT_SECONDS
 
     def leave(self) -> None:
         """Claim nothing more; running answers get settings.GRACE_SECONDS. Told a second time: hand them on now."""
@@ -190,6 +191,7 @@ class Worker:
 
     async def _sweep(self) -> None:
         await self._cross(chores.sweep)
+        await self._cross(asking.stop_unseen)  # whose group was changed: that tells nobody
 
     async def _charge(self) -> None:
         if charged := await self._cross(spending.charge_forgotten):

@@ -237,6 +237,9 @@ class Page:
         head = self._document.find(f"space-{line.attributes.get('data-space')}") or today
         assert head.parent
         asked = line.attributes.get("data-asked")
+        if shown and shown.attributes.get("data-asked") == asked:
+            shown.replace_with(line)
+            return
         siblings = _elements(head.parent.children)
         newer = [it for it in siblings if it is not shown and asked and it.attributes.get("data-asked", "") > asked]
         above = newer[-1] if newer else head

@@ -302,7 +302,7 @@ class Feed:
             if reader.is_too_slow:
                 await self._dismiss(reader, TOO_SLOW)
             elif reader.is_ready and time.monotonic() - reader.given_at > HEARTBEAT_SECONDS:
-                await reader.give(HEARTBEAT)
+                await self._hand(reader, HEARTBEAT)
 
     def _all_readers(self) -> list[Reader]:
         return [reader for readers in self._readers.values() for reader in readers]
@@ -311,7 +311,10 @@ class Feed:
         self.leave(reader)
         if code in {GONE, SIGNED_OUT} and (view := reader.view):
             self._presence.send_off(view)
-        await reader.close(code)
+        try:
+            await reader.close(code)
+        except Exception:  # as above: others are to be closed, too
+            logger.exception("a reader could not be sent away")
 
 
 def _crowds(views: Mapping[Reader, View], now: float) -> dict[UUID, Crowd]:

@@ -85,32 +85,51 @@ class Lists:
 
     def _lose(self, conversation_id: UUID, members: set[UUID]) -> None:
         for reader in self._members():
-            if reader.admission.member_id in members and conversation_id in reader.elsewhere:
+            if reader.admission.member_id in members and conversation_id != reader.conversation_id:
+                _owe(reader, [conversation_id])
                 reader.left.add(conversation_id)
 
     async def _tell(self) -> None:
         """A line is given only to who may read its conversation at this moment."""
-        left, self._left = self._left, set()
-        for conversation_id, group in left:
-            here = _members_of(self._members())
-            self._lose(conversation_id, await self._cross(Membership.objects.in_group, group, here))
+        await self._lose_groups()
         owed = [reader for reader in self._members() if reader.elsewhere]
         ready = [reader for reader in owed if reader.is_ready]
         if len(ready) < len(owed):
             self._wake.set()  # the others, as soon as they are
         if not ready:
             return
-        conversations = {pk for reader in ready for pk in reader.elsewhere}
-        languages = {reader.position.language for reader in ready}
-        lines = await self._cross(_lines, conversations, _members_of(ready), languages)
+        # Taken before it is read: what is heard from here on is news once more.
+        taken = {reader: (reader.elsewhere, reader.left) for reader in ready}
         for reader in ready:
-            if reader in self._members():  # it may have left meanwhile
-                await self._give(reader, lines, conversations)
+            reader.elsewhere, reader.left = set(), set()
+        try:
+            lines = await self._cross(
+                _lines,
+                {pk for told, _ in taken.values() for pk in told},
+                _members_of(ready),
+                {reader.position.language for reader in ready},
+            )
+        except DatabaseError:
+            for reader, (told, gone) in taken.items():
+                reader.elsewhere |= told
+                reader.left |= gone
+            raise
+        here = set(self._members())  # some may have left meanwhile
+        for reader, (told, gone) in taken.items():
+            if reader in here:
+                await self._give(reader, told, gone, lines)
 
-    async def _give(self, reader: Reader, lines: Mapping[Place, str], asked: set[UUID]) -> None:
-        told, gone = reader.elsewhere & asked, reader.left & asked
-        reader.elsewhere -= told
-        reader.left -= gone
+    async def _lose_groups(self) -> None:
+        while self._left:
+            conversation_id, group = left = self._left.pop()
+            try:
+                out = await self._cross(Membership.objects.in_group, group, _members_of(self._members()))
+            except DatabaseError:
+                self._left.add(left)
+                raise
+            self._lose(conversation_id, out)
+
+    async def _give(self, reader: Reader, told: set[UUID], gone: set[UUID], lines: Mapping[Place, str]) -> None:
         where = reader.admission.member_id, reader.position.language
         frame = "".join(lines.get((pk, *where)) or (_gone(pk) if pk in gone else "") for pk in told)
         if not frame:

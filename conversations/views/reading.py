@@ -100,9 +100,9 @@ def page(
     context |= _lists(request)
     context["space"] = next((it for it in context["spaces"] if it.is_open and shown is None), None)
     context["notices"] = [*get_messages(request), *_gone(request, shown)]
-    lines = context["listing"].lines
+    seen = [shown, *(it.conversation for it in context["listing"].lines)]
     context |= {
-        "shares": bool(context["spaces"]) or any(it.conversation.is_shared for it in lines),
+        "shares": bool(context["spaces"]) or any(it.is_shared for it in seen if it),
         "told": Notice.objects.shown_to(request.user.pk),
         "left": personal.tightest(request.user.pk),
     }

@@ -15,6 +15,7 @@
     listed: (today, [line]) => {
       const shown = byId(line.firstElementChild.id)?.parentElement;
       const { asked } = line.dataset;
+      if (shown && shown.dataset.asked === asked) return shown.replaceWith(line); // below its day still
       const head = byId(`space-${line.dataset.space}`) ?? today; // of its group, where there is one
       const above = [...head.parentElement.children].findLast((it) => it !== shown && it.dataset.asked > asked);
       if (asked && (shown || !above?.nextElementSibling?.matches(".older, .all"))) (above ?? head).after(line);

@@ -10,19 +10,42 @@ async function listNow(shown = "") {
 (() => {
   "use strict";
 
+  const LOADED = 50; // lines of a page; see conversations/listing.py
+
   async function look() {
     if (document.hidden) return;
     const list = byId("conversations");
     const text = await listNow(list.querySelector("[aria-current]")?.id.slice(2));
     if (!text) return;
-    const { id } = document.activeElement;
-    await htmx.swap({ sourceElement: list, target: list, swap: "beforeend swapEmpty:false", text });
-    if (id) byId(id)?.focus({ preventScroll: true });
+    const focus = list.contains(document.activeElement) && document.activeElement;
+    if (list.querySelectorAll("[data-asked]:not([data-space])").length > LOADED) mark(list, text);
+    else await htmx.swap({ sourceElement: list, target: list, swap: "beforeend swapEmpty:false", text });
+    if (!focus || focus.isConnected) return;
+    const again = [...byId("conversations").querySelectorAll("a, button")].find((it) => it.isEqualNode(focus));
+    (byId(focus.id) ?? again)?.focus({ preventScroll: true });
   }
 
-  let connections = 0;
-  document.addEventListener("htmx:ws:after:connection", () => connections++ && setTimeout(look, Math.random() * 2_000)); // not all at once
-  document.addEventListener("visibilitychange", () => isOpen() || look());
+  /** Of a list that one has scrolled down in, no more than the lines that are there. */
+  function mark(list, text) {
+    const anew = new DOMParser().parseFromString(text, "text/html");
+    for (const { id, parentElement: line } of anew.querySelectorAll("[data-asked] > a")) {
+      if (list.contains(byId(id))) byId(id).parentElement.replaceWith(line);
+    }
+  }
+
+  let looking = 0;
+
+  function lookSoon(wait) {
+    clearTimeout(looking);
+    looking = setTimeout(look, wait);
+  }
+
+  let wasOpen = isOpen();
+  document.addEventListener("htmx:ws:after:connection", () => {
+    if (wasOpen) lookSoon(Math.random() * 2_000); // not all at once
+    wasOpen = true;
+  });
+  document.addEventListener("visibilitychange", () => isOpen() || lookSoon(1_000)); // or its socket comes back until then
   setInterval(() => isOpen() || look(), 30_000);
 
   // No storage, no other tab.

@@ -22,8 +22,10 @@
     if (wanted === null) settled = null;
     const isShared = byId("cursor")?.matches("[data-shared]");
     const isSettled = wanted === null || (settled !== null && wanted.startsWith(settled));
-    if (isShared && !isSettled) waiting = setTimeout(look, WAIT, wanted);
-    else show("");
+    if (!isShared || isSettled) return show("");
+    for (const it of options()) if (!` ${it.textContent}`.toLowerCase().includes(` ${wanted}`.toLowerCase())) it.remove();
+    point(options().find((it) => it.ariaSelected === "true") ?? options()[0]); // Enter takes nobody who is not meant by now
+    waiting = setTimeout(look, WAIT, wanted);
   }
 
   async function look(words) {
@@ -43,6 +45,8 @@
 
   function point(option) {
     for (const it of options()) it.ariaSelected = it === option;
+    question().setAttribute("aria-autocomplete", "list");
+    question().setAttribute("aria-controls", "names");
     if (option) question().setAttribute("aria-activedescendant", option.id);
     else question().removeAttribute("aria-activedescendant");
   }

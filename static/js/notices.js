@@ -4,16 +4,17 @@
 
   const may = () => window.Notification?.permission === "granted";
   const isLive = () => byId("live")?.querySelector("button");
-  let awaited = null; // the connection that tells of an answer: it stays open until then
+  let connection = null; // the newest
+  let awaited = null; // the one that tells of an answer: it stays open until then
 
-  document.addEventListener("htmx:ws:before:connection", ({ detail: { connection } }) => {
-    // Before htmx hears that the page is hidden, and closes its socket.
-    document.addEventListener("visibilitychange", (event) => {
-      awaited = document.hidden && may() && isLive() ? connection : null;
-      connection.config.pauseOnBackground = !awaited;
-      if (awaited) event.stopImmediatePropagation();
-    }, true);
-  });
+  document.addEventListener("htmx:ws:before:connection", ({ detail }) => (connection = detail.connection));
+
+  // Before htmx hears that the page is hidden, and closes its socket
+  document.addEventListener("visibilitychange", (event) => {
+    awaited = document.hidden && may() && isLive() ? connection : null;
+    if (connection) connection.config.pauseOnBackground = !awaited;
+    if (awaited) event.stopImmediatePropagation();
+  }, true);
 
   document.addEventListener("htmx:ws:after:message:incoming", () => {
     if (!awaited || isLive()) return;
@@ -27,7 +28,7 @@
 
   const LOOKS_EVERY = 60_000; // ms; browsers let a hidden tab do little more
   const named = (page) => new Map([...page.querySelectorAll(".named")].map((it) => [it.parentElement.id, it.parentElement]));
-  let known = new Map();
+  let known = named(document);
 
   document.addEventListener("visibilitychange", () => (known = named(document)), true);
 

@@ -59,6 +59,11 @@
   document.addEventListener("DOMContentLoaded", watch); // htmx was told first, and knows the links by now
   document.addEventListener("htmx:after:swap", watch);
 
+  // Scripts that only who shares something needs come with the first of it that is shown
+  document.addEventListener("htmx:after:swap", () => {
+    if (document.querySelector("#cursor[data-shared], #conversations .unread")) byId("for-sharing")?.replaceWith(byId("for-sharing").content);
+  });
+
   // A frame replaces elements: what the reader holds of them is found again in what took their place
 
   const boxes = ".thinking > .md, .message > .md, .typed";
@@ -458,7 +463,9 @@
     const card = new DOMParser().parseFromString(html, "text/html").querySelector("main.card");
     if (!card) return false;
     const dialog = byId("dialog");
-    dialog.ariaLabel = card.querySelector("h1").textContent;
+    const head = card.querySelector("h1");
+    head.tabIndex = -1;
+    dialog.ariaLabel = head.textContent;
     dialog.replaceChildren(...card.childNodes);
     htmx.process(dialog);
     tendLater();
@@ -472,8 +479,12 @@
     const address = isLook ? `${form.action}?${new URLSearchParams(data)}` : form.action;
     const reply = await fetch(address, { method: form.method, body: isLook ? null : data });
     const focus = document.activeElement?.id;
-    if (!(reply.ok || reply.status === 422) || !fillDialog(await reply.text())) location.assign(reply.redirected ? reply.url : form.action);
-    (byId(focus) ?? byId("dialog").querySelector("h1 ~ * :is(input, select, button, a)"))?.focus();
+    if (!(reply.ok || reply.status === 422) || !fillDialog(await reply.text())) {
+      return reply.redirected ? location.assign(reply.url) : location.reload(); // its own address may take a form alone
+    }
+    const dialog = byId("dialog");
+    (byId(focus) ?? dialog.querySelector("h1")).focus();
+    say(dialog.querySelector("[role=alert]")?.textContent ?? (isLook ? "" : translate("Saved.")));
   }
 
   document.addEventListener("submit", (event) => {

@@ -130,20 +130,29 @@ def test_who_is_in_by_a_group_leaves_with_it(conversation: Conversation, bob: Us
         joining.leave(conversation, bob)
 
 
-@pytest.mark.parametrize("how", ["removed", "gone", "deactivated"])
+@pytest.mark.parametrize("how", ["removed", "gone", "deactivated", "group removed", "out of the group"])
 def test_what_somebody_waits_for_ends_with_their_right_and_what_others_wait_for_does_not(
     conversation: Conversation, alice: User, bob: User, route: Route, how: str
 ) -> None:
-    membership = invited(conversation, bob)
+    if "group" in how:
+        group = Group.objects.create(name="Writers")
+        group.user_set.add(bob)
+        membership = joining.invite(conversation, group, Role.WRITER)
+    else:
+        membership = invited(conversation, bob)
+    assert membership
     asking.ask(conversation, bob, "And a functor?", uuid4(), route)
     match how:
-        case "removed":
+        case "removed" | "group removed":
             joining.remove(membership, alice)
         case "gone":
             joining.leave(conversation, bob)
         case "deactivated":
             bob.is_active = False
             bob.save()
+        case "out of the group":  # in the admin, which tells nobody: each worker looks every five seconds
+            bob.groups.clear()
+            asking.stop_unseen()
     assert states(conversation) == {"Alice": State.QUEUED, "Bob": State.STOPPED}
     assert Message.objects.filter(author=bob, text="And a functor?").exists()
 

@@ -109,6 +109,10 @@ def test_nobody_is_shown_anothers(alice: User, charlie: User, route: Route, brow
     assert "Number" not in shown
 
 
+def days_and_titles(page: Page) -> str:
+    return " ".join(page.element("conversations").text.split())
+
+
 def test_what_is_asked_anew_comes_first_and_what_is_renamed_stays_in_its_place(
     alice: User, route: Route, browser_of_alice: Client
 ) -> None:
@@ -122,6 +126,7 @@ def test_what_is_asked_anew_comes_first_and_what_is_renamed_stays_in_its_place(
     asking.rename(old, "Renamed & <moved>")
     process.catch_up([reader])
     assert titles(reader.page) == ["Question 1", "Renamed & <moved>"]
+    assert days_and_titles(reader.page) == days_and_titles(load(browser_of_alice, old))  # below its own day still
     asking.ask(old, alice, "And now?", uuid4(), route)
     process.catch_up([reader])
     fresh = load(browser_of_alice, old)

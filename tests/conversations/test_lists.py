@@ -10,7 +10,7 @@ from uuid import uuid4
 import pytest
 from asgiref.sync import sync_to_async
 from django.contrib.auth.models import Group
-from django.db import connection
+from django.db import OperationalError, connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
@@ -210,6 +210,62 @@ async def test_strangers_are_told_nothing_and_a_link_has_no_list(
     assert [len(it) for it in frames.values()] == [1, 0, 0]
 
 
+class Interrupted(Counting):
+    """Something happens between what is read and what is told of it."""
+
+    def __init__(self, deed: Callable[[], object]) -> None:
+        super().__init__()
+        self._happens = deed
+
+    async def __call__(self, deed: Any, *args: Any, **options: Any) -> Any:
+        found = await super().__call__(deed, *args, **options)
+        if len(self.crossed) == 1:
+            await sync_to_async(self._happens)()
+        return found
+
+
+async def test_what_happens_while_it_is_read_is_told_the_next_time(membership: Membership, desk: Desk) -> None:
+    shared, frames = membership.conversation, list[str]()
+
+    def removed() -> None:
+        joining.remove(membership)
+        lists.heard({"r": str(shared.pk), "out": str(desk.bob.pk)})
+
+    lists = Lists(Interrupted(removed), lambda: readers)
+    readers = [reader(desk.shown, desk.bob, frames)]
+    lists.heard(shared_hint(shared))
+    await lists._tell()
+    await lists._tell()
+    assert len(frames) == 2
+    assert shared.title in frames[0]
+    assert shared.title not in frames[1]
+    assert shared.listed_id in frames[1]  # it is gone
+
+
+@pytest.mark.parametrize("broken", ["in_group", "_lines"])
+async def test_what_could_not_be_read_is_told_the_next_time(
+    conversation: Conversation, desk: Desk, broken: str
+) -> None:
+    class Broken(Counting):
+        async def __call__(self, deed: Any, *args: Any, **options: Any) -> Any:
+            if deed.__name__ == broken and broken not in self.crossed:
+                self.crossed.append(broken)
+                raise OperationalError
+            return await super().__call__(deed, *args, **options)
+
+    group = await Group.objects.acreate(name="Readers")
+    await group.user_set.aadd(desk.bob)
+    frames = list[str]()
+    readers = [reader(desk.shown, desk.bob, frames)]
+    lists = Lists(Broken(), lambda: readers)
+    lists.heard({"r": str(conversation.pk), "out": group.pk})
+    with pytest.raises(OperationalError):
+        await lists._tell()
+    await lists._tell()
+    assert len(frames) == 1
+    assert conversation.listed_id in frames[0]
+
+
 async def test_five_hundred_pages_and_twenty_conversations_cost_one_crossing(
     alice: User, bob: User, desk: Desk, route: Route
 ) -> None:
@@ -277,9 +333,18 @@ def test_the_list_anew_is_that_of_the_page(membership: Membership, desk: Desk) -
 
 def test_the_script_for_it_comes_to_who_shares_something(desk: Desk, conversation: Conversation, bob: User) -> None:
     address = desk.shown.get_absolute_url()
-    assert "js/lists" not in desk.client.get(address).content.decode()
+
+    def comes(address: str) -> bool:
+        html = desk.client.get(address).content.decode()
+        assert "js/lists" in html  # waiting in a template, or at work
+        return 'id="for-sharing"' not in html
+
+    assert not comes(address)
     joining.invite(conversation, bob, Role.READER)
-    assert "js/lists" in desk.client.get(address).content.decode()
+    assert comes(address)
+    Conversation.objects.bulk_create(Conversation(owner=bob, title=f"Number {it}") for it in range(60))
+    assert not comes(address)  # it is far down the list
+    assert comes(conversation.get_absolute_url())
 
 
 def test_asking_where_nobody_else_is_tells_nobody_elsewhere(

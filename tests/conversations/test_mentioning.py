@@ -60,6 +60,21 @@ def waiting() -> int:
     return Mention.objects.exclude(mail_at=None).count()
 
 
+def test_who_is_named_is_found_at_once_however_much_is_said(ask: Ask, alice: User, bob: User) -> None:
+    """The conversation's lock is held: each sign is looked at, and not each name in all of the words."""
+    conversation = ask("Hello?").conversation
+    group = Group.objects.create(name="Everybody")
+    joining.invite(conversation, group, Role.READER)
+    crowd = [User(email=f"m{number}@example.org", name=f"Member {number}", password="!") for number in range(300)]
+    group.user_set.add(*User.objects.bulk_create(crowd))
+    ask("@Member 7, " + "word " * 30_000 + "@Member 29 and @Member 299, @member 1? @BOB! no@Member 3")
+    named = Mention.objects.order_by("pk").values_list("member__name", flat=True)
+    assert list(named) == ["Member 7", "Member 29", "Member 299", "Member 1", "Bob"]
+    ask("@" * 100_000)
+    ask("@Bob" * 30_000)
+    assert Mention.objects.count() == 6  # once more Bob, by the first of them
+
+
 def test_names_that_begin_so_are_suggested_of_those_who_may_be_named(ask: Ask, alice: User, bob: User) -> None:
     conversation = ask("Hello?").conversation
     group = Group.objects.create(name="Bookkeepers")

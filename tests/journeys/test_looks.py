@@ -31,7 +31,7 @@ def test_our_script_is_under_15_kilobytes_and_all_of_it_under_60() -> None:
     assert ours
     assert vendored
     assert compressed(*ours) < 15_000
-    assert compressed(*(scripts[it] for it in ELSEWHERE)) < 6_000
+    assert compressed(*(scripts[it] for it in ELSEWHERE)) < 7_000
     assert compressed(*ours, *vendored) < 60_000
 
 

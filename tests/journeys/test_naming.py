@@ -29,7 +29,7 @@ def with_the(team: list[User], page: Page) -> Conversation:
     for member in team:
         joining.invite(conversation, member, Role.WRITER)
     expect(page.locator("#cursor[data-shared]")).to_have_count(1)
-    page.reload()  # the list has its script from now on
+    page.wait_for_function("globalThis.listNow")  # its scripts came with the first sharing
     return conversation
 
 
@@ -106,6 +106,22 @@ def test_by_mouse_and_only_where_a_name_begins(
     assert not [it for it in later if it.startswith("zed+")]  # nobody's name begins so, whatever follows
     page.locator("#title").click()
     names(page)
+
+
+def test_enter_takes_nobody_who_is_not_meant_by_now(
+    visit: Visit, alice: User, team: list[User], route: Route, upstream: Upstream
+) -> None:
+    """Names that are looked for are late; those that are shown are weeded at once."""
+    page = visit(alice).tab()
+    with_the(team, page)
+    question = page.locator("#question")
+    question.press_sequentially("@bo")
+    names(page, "Bo Lindqvist-Featherstonehaugh of the Far North", "Bob")
+    page.route("**/names/**", lambda _: None)  # no answer comes
+    question.press_sequentially("b")
+    names(page, "Bob")
+    question.press("Enter")
+    expect(question).to_have_value("@Bob ")
 
 
 def test_alone_nobody_is_offered(visit: Visit, alice: User, bob: User, route: Route, upstream: Upstream) -> None:

@@ -119,6 +119,30 @@ def test_who_is_removed_is_told_so_and_what_they_had_typed_waits_for_them(
     expect(listed(his)).to_have_count(0)
 
 
+def test_by_keys_each_persons_buttons_keep_the_focus_and_what_happened_is_said(
+    visit: Visit, alice: User, bob: User, carol: User, route: Route, upstream: Upstream
+) -> None:
+    window = visit(alice)
+    window.expected.append("status of 404")  # of who is gone
+    page = window.tab()
+    conversation = started(page)
+    for member in (bob, carol):
+        joining.invite(conversation, member, Role.WRITER)
+    open_people(page)
+    row = page.locator(".people li", has_text="Bob")
+    row.locator("select").select_option("reader")
+    row.get_by_role("button", name="Save").press("Enter")
+    expect(page.locator("#said")).to_contain_text("Saved.")
+    expect(row.get_by_role("button", name="Save")).to_be_focused()
+    page.get_by_role("button", name="Remove Bob").press("Enter")
+    expect(page.locator(".people li")).to_have_count(2)
+    expect(page.locator("#dialog h1")).to_be_focused()  # and on nobody else's role
+    joining.remove(Membership.objects.get(member=carol))
+    page.get_by_role("button", name="Remove Carol").press("Enter")
+    expect(page.locator("#dialog")).to_be_hidden()  # the page, as it is now
+    expect(page.locator("#question")).to_be_visible()
+
+
 def test_without_script_one_invites_and_leaves_too(visit: Visit, alice: User, bob: User, route: Route) -> None:
     hers = visit(alice, java_script_enabled=False).tab()
     hers.locator("#question").fill("Where shall we eat?")
@@ -219,3 +243,20 @@ def test_a_page_that_was_without_a_socket_asks_for_its_list_as_it_comes_back(
         joining.remove(membership)
     expect(listed(his)).to_have_count(1)
     expect(his.locator("#conversations [aria-current]")).to_be_focused()
+
+
+def test_nor_does_it_lose_what_somebody_had_scrolled_down_to(
+    shared: tuple[Page, Window, Membership], house: House, bob: User
+) -> None:
+    _, window, _ = shared
+    window.expected += ["WebSocket connection", "Failed to load resource"]
+    Conversation.objects.bulk_create(Conversation(owner=bob, title=f"Number {it}") for it in range(60))
+    his = window.tab()
+    ask(his, "What is a functor?")
+    wait_for_end(his)
+    his.locator("#sidebar .older a").first.scroll_into_view_if_needed()
+    expect(listed(his)).to_have_count(62)
+    with house.cable.unplugged():
+        Conversation.objects.filter(title=listed(his).nth(1).inner_text()).update(title="Another name")
+    expect(his.locator("#conversations")).to_contain_text("Another name")
+    expect(listed(his)).to_have_count(62)
