@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID, uuid4
 
@@ -19,6 +20,7 @@ from django.utils.text import Truncator
 from accounts.models import User
 from conversations import bus
 from conversations.errors import (
+    GoneError,
     NothingToContinueError,
     NothingToShareError,
     TooManyGuessesError,
@@ -73,30 +75,30 @@ class Terms:
 
 
 def make(conversation: Conversation, maker: User, terms: Terms, key: UUID) -> Share:
-    """A link. The form's key is its id: a second click gives the first one's.
+    """A link. The form's key is its id: a second click gives the first one's, another's key another link.
 
-    Raises NothingToShareError, UnfinishedError, TooManyLinksError.
+    Raises NothingToShareError, UnfinishedError, GoneError, TooManyLinksError.
     """
-    if made := Share.objects.filter(pk=key, conversation=conversation, maker=maker).first():
-        return made
-    try:
-        with transaction.atomic():
-            User.objects.select_for_update(no_key=True).get(pk=maker.pk)  # of two at the limit one is refused
-            if Share.objects.open().filter(maker=maker).count() >= SharingRules.now().most_links:
-                raise TooManyLinksError
-            share = Share(pk=key, conversation=conversation, maker=maker)
-            _write(share, terms)
-            share.save(force_insert=True)
-            _name(share, terms)
-            return share
-    except IntegrityError:  # the second click of a double one, or a key that is another link's
-        made = Share.objects.filter(pk=key, conversation=conversation, maker=maker).first()
-        return made or make(conversation, maker, terms, uuid4())
+    terms = _hashed(terms)
+    with _judging(conversation) as locked:
+        taken = Share.objects.filter(pk=key).first()
+        if taken and (taken.conversation_id, taken.maker_id) == (locked.pk, maker.pk):
+            return taken
+        _require_room(maker)
+        share = Share(pk=uuid4() if taken else key, conversation=locked, maker=maker)
+        _write(share, terms)
+        share.save(force_insert=True)
+        _name(share, terms)
+        return share
 
 
 def change(share: Share, terms: Terms) -> None:
     """Other terms for the same address. Whoever has it open is shown it anew. Raises what `make` does."""
-    with transaction.atomic():
+    terms = _hashed(terms)
+    with _judging(share.conversation) as locked:
+        share.conversation = locked
+        if not Share.objects.open().filter(pk=share.pk).exists():
+            _require_room(share.maker)  # other terms may open it again
         _write(share, terms)
         share.edition = F("edition") + 1
         share.save(update_fields=[*OPTIONS, "edition"])
@@ -105,15 +107,46 @@ def change(share: Share, terms: Terms) -> None:
         _tell(share)
 
 
+def _hashed(terms: Terms) -> Terms:
+    """Before there is a lock: hashing a password takes half a second."""
+    return replace(terms, password=make_password(terms.password)) if terms.password else terms
+
+
+@contextmanager
+def _judging(conversation: Conversation) -> Iterator[Conversation]:
+    """One transaction under the conversation's lock: no message goes between being found good and being shared.
+
+    Members and groups may. PostgreSQL says so at the commit, and nothing is made.
+    """
+    try:
+        with transaction.atomic():
+            yield Conversation.objects.locked().get(pk=conversation.pk, deleted_at=None)
+    except Conversation.DoesNotExist:
+        raise NothingToShareError from None
+    except IntegrityError as error:
+        raise GoneError from error
+
+
+def _require_room(maker: User) -> None:
+    User.objects.select_for_update(no_key=True).get(pk=maker.pk)  # of two at the limit one is refused
+    if Share.objects.open().filter(maker=maker).count() >= SharingRules.now().most_links:
+        raise TooManyLinksError
+
+
 def _write(share: Share, terms: Terms) -> None:
-    is_snapshot, end = terms.kind == Share.Kind.SNAPSHOT, terms.leaf
-    if share.conversation.leaf_id is None or (is_snapshot and end is None):
+    is_snapshot = terms.kind == Share.Kind.SNAPSHOT
+    if share.conversation.leaf_id is None or (is_snapshot and terms.leaf is None):
         raise NothingToShareError
-    if is_snapshot and end and end.pk != share.leaf_id and end.is_answer and end.generation.is_live:
-        raise UnfinishedError
+    if is_snapshot and terms.leaf:
+        end = Message.objects.with_answers().filter(pk=terms.leaf.pk).first()  # as it is under the lock
+        if end is None:
+            raise GoneError
+        if end.pk != share.leaf_id and end.is_answer and end.generation.is_live:
+            raise UnfinishedError
+        terms = replace(terms, leaf=end)
     terms.apply(share)
     if terms.password is not None:
-        share.password = make_password(terms.password) if terms.password else ""
+        share.password = terms.password
 
 
 def _name(share: Share, terms: Terms) -> None:
@@ -208,20 +241,25 @@ def finished(share: Share) -> list[Message]:
 def fork(share: Share, reader: User, key: UUID) -> Forked:
     """Copy what it shows, and nothing else, into a conversation of the reader's own. A second click gives the first.
 
-    No answer of it is charged to anybody: what they ask from there on is. Raises NothingToContinueError.
+    No answer of it is charged to anybody: what they ask from there on is. Raises NothingToContinueError
+    and GoneError.
     """
     shown = finished(share)
     left_out = not share.shows_images and any(it.image_count for it in shown)
     if not shown:
         raise NothingToContinueError
-    if made := Conversation.objects.owned_by(reader).filter(pk=key).first():
+    mine = Conversation.objects.owned_by(reader).filter(pk=key)
+    if made := mine.first():
         return Forked(made, left_out)
+    if Conversation.objects.filter(pk=key).exists():
+        key = uuid4()  # that one is another's
     try:
         with transaction.atomic():
             return Forked(_copy(share, shown, reader, key), left_out)
-    except IntegrityError:  # the second click of a double one, or another's key
-        made = Conversation.objects.owned_by(reader).filter(pk=key).first()
-        return Forked(made, left_out) if made else fork(share, reader, uuid4())
+    except IntegrityError as error:
+        if made := mine.first():  # the second click of a double one
+            return Forked(made, left_out)
+        raise GoneError from error
 
 
 def _copy(share: Share, shown: Sequence[Message], reader: User, key: UUID) -> Conversation:

@@ -23,7 +23,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from accounts.models import User
 from conversations import shared, sharing, visiting
-from conversations.errors import NothingToContinueError, TooManyGuessesError
+from conversations.errors import SharingError, TooManyGuessesError
 from conversations.feed.flooding import Buckets
 from conversations.models import Share
 from conversations.views.attachments import sealed
@@ -166,7 +166,7 @@ def fork(request: HttpRequest, reader: Visitor) -> HttpResponse:
         form = KeyForm(request.POST)
         try:
             forked = sharing.fork(reader.share, reader.member, form.cleaned_data["key"] if form.is_valid() else uuid4())
-        except NothingToContinueError as error:
+        except SharingError as error:
             problem = str(error.sentence)
         else:
             if forked.left_out_images:

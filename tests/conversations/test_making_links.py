@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
 from uuid import uuid4
 
 import pytest
 from django.contrib.auth.models import Group, Permission
+from django.db import transaction
 from django.test import Client
 from django.utils import timezone
 
@@ -19,6 +21,7 @@ from conversations.models import Conversation, Generation, Message, Role, Share,
 from conversations.views.shares import qr_code
 from tests.attacks.routes import HTMX
 from tests.shares import live, make, snapshot
+from tests.workers import in_thread, wait_for_waiters
 
 
 def form(**more: Any) -> dict[str, Any]:
@@ -205,6 +208,20 @@ def test_what_is_being_written_or_empty_is_refused_in_words(
     assert not Share.objects.exists()
 
 
+def test_a_message_that_is_deleted_while_its_link_is_made_is_refused_in_words(
+    browser_of_alice: Client, conversation: Conversation, said: Message
+) -> None:
+    with ThreadPoolExecutor(1) as pool:
+        with transaction.atomic():
+            asking.remove(said)
+            late = in_thread(pool, lambda: post(browser_of_alice, conversation, until=str(said.pk)))
+            wait_for_waiters(1)
+        refused = late.result(10)
+    assert refused.status_code == 422
+    assert "was deleted just now" in errors(refused)
+    assert not Share.objects.exists()
+
+
 def test_the_thousand_and_first_link_is_refused_in_words(
     browser_of_alice: Client,
     conversation: Conversation,
@@ -214,6 +231,22 @@ def test_the_thousand_and_first_link_is_refused_in_words(
     codes = [post(browser_of_alice, conversation).status_code for _ in range(3)]
     assert codes == [302, 302, 422]
     assert Share.objects.count() == 2
+
+
+def test_a_link_that_has_ended_opens_again_only_where_there_is_room_for_it(
+    browser_of_alice: Client, conversation: Conversation, said: Message
+) -> None:
+    SharingRules.objects.create(most_links=1)
+    ended = make(conversation, snapshot(said))
+    Share.objects.update(expires_at=timezone.now())
+    opened = make(conversation, snapshot(said))
+    refused = browser_of_alice.post(f"/shares/{ended.pk}/", form())
+    assert refused.status_code == 422
+    assert "as many links open as you may" in errors(refused)
+    assert browser_of_alice.post(f"/shares/{opened.pk}/", form(note="Another")).status_code == 302
+    sharing.close([opened])
+    assert browser_of_alice.post(f"/shares/{ended.pk}/", form()).status_code == 302
+    assert set(Share.objects.open()) == {ended}
 
 
 def test_with_ten_thousand_links_one_more_is_refused_in_words_and_the_list_goes_on(
