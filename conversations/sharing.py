@@ -12,7 +12,7 @@ from uuid import UUID, uuid4
 from django.contrib.auth.hashers import check_password, make_password
 from django.contrib.auth.models import Group
 from django.db import IntegrityError, connection, transaction
-from django.db.models import F, Sum
+from django.db.models import F
 from django.db.models.functions import Now
 from django.utils.crypto import salted_hmac
 from django.utils.text import Truncator
@@ -187,11 +187,17 @@ def count_visit(share: Share, member: User | None) -> bool:
         if share.most_visits is not None:
             # One after the other: of two who come at once for the last visit one is refused.
             Share.objects.select_for_update(no_key=True).get(pk=share.pk)
-            so_far = Visit.objects.filter(share=share).aggregate(times=Sum("count"))["times"] or 0
-            if so_far >= share.most_visits:
+            if is_used_up(share):
                 return False
         Visit.objects.step(share, member)
         return True
+
+
+def is_used_up(share: Share) -> bool:
+    """Whether it was opened as often as it may be."""
+    if share.most_visits is None:
+        return False
+    return Visit.objects.so_far([share])[share.pk].count >= share.most_visits
 
 
 def unlock(share: Share, typed: str, address: str) -> bool:

@@ -105,6 +105,8 @@ def refused(request: HttpRequest) -> HttpResponse:
 @for_readers
 def page(request: HttpRequest, reader: Visitor) -> HttpResponse:
     """What the link shows. With a password, its form first; a POST is a try of that."""
+    if not reader.is_visiting and sharing.is_used_up(reader.share):
+        return refused(request)
     if not reader.is_unlocked:
         return _door(request, reader.share)
     if request.method == "POST":

@@ -231,6 +231,21 @@ def test_a_link_opens_as_often_as_it_may_and_looking_again_is_the_same_visit(
     assert forged.get(here).status_code == 404
 
 
+@pytest.mark.parametrize("verb", ["get", "head", "post"])
+@pytest.mark.parametrize("password", [None, "a green harbour"])
+def test_what_is_used_up_is_told_apart_by_no_verb(
+    conversation: Conversation, said: Message, client: Client, verb: str, password: str | None
+) -> None:
+    """Not by its password's form either."""
+    share = make(conversation, snapshot(said, most_visits=1, password=password))
+    assert client.head(share.get_absolute_url()).status_code == 200
+    assert not Visit.objects.exists()  # a HEAD is none
+    assert sharing.count_visit(share, None)
+    answer, nothing = (getattr(client, verb)(f"/s/{it.token}/") for it in (share, Share()))
+    assert told(answer) == told(nothing)
+    assert answer.status_code == 404
+
+
 def test_a_visit_is_over_after_an_hour(
     conversation: Conversation,
     said: Message,
