@@ -217,14 +217,21 @@ def unlock(share: Share, typed: str, address: str) -> bool:
 
 
 def _digest(share: Share, address: str) -> str:
-    """Whose guesses are counted. Of an IPv6 address the network counts, all of which one household may use."""
-    with_network = address
+    """Whose guesses are counted."""
+    said = f"{share.pk} {network(address)}"
+    return salted_hmac("conversations.sharing.guess", said, algorithm="sha256").hexdigest()
+
+
+def network(address: str) -> str:
+    """Who is counted as one: of an IPv6 address all of its network, which one household may use."""
     try:
         ip = ipaddress.ip_address(address)
-        with_network = str(ipaddress.ip_network((ip, 64), strict=False)) if ip.version == 6 else address
     except ValueError:
-        pass
-    return salted_hmac("conversations.sharing.guess", f"{share.pk} {with_network}", algorithm="sha256").hexdigest()
+        return address
+    if not isinstance(ip, ipaddress.IPv6Address):
+        return address
+    # An IPv4 address may come written as an IPv6 one: all of those are in one network.
+    return str(ip.ipv4_mapped or ipaddress.ip_network((int(ip), 64), strict=False))
 
 
 @dataclass(frozen=True)

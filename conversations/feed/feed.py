@@ -44,6 +44,7 @@ TYPING = {"rate": 1, "burst": 10}  # of one member; more is not heard
 
 MOST_SOCKETS = 50  # of one member in one process: more tabs than anybody looks at
 MOST_FOLLOWERS = 500  # of one link in one process
+MOST_FROM_ONE_PLACE = 100  # of these, from one address: a school fits, and nobody takes all the places
 
 # Close codes: after TOO_SLOW the page comes back, after TOO_MANY it looks for news every two seconds instead, and after
 # CHANGED it is loaded anew: its member may do more or less here than when it was made.
@@ -76,10 +77,13 @@ class Feed:
         if len(theirs) >= MOST_SOCKETS:
             await self._dismiss(min(theirs, key=lambda reader: reader.opened_at), TOO_MANY)
 
-    def is_full(self, share_id: UUID) -> bool:
-        """Whether a link is followed by as many as we can serve. They are nobody's oldest: who comes later waits."""
-        passages = (reader.admission for reader in self._all_readers())
-        return sum(isinstance(it, Passage) and it.share_id == share_id for it in passages) >= MOST_FOLLOWERS
+    def is_full(self, share_id: UUID, whence: bytes) -> bool:
+        """Whether a link is followed by as many as we can serve, all in all or from there. They are nobody's oldest:
+        who comes later waits.
+        """
+        rights = ((it.admission, it.whence) for it in self._all_readers())
+        places = [from_where for it, from_where in rights if isinstance(it, Passage) and it.share_id == share_id]
+        return len(places) >= MOST_FOLLOWERS or places.count(whence) >= MOST_FROM_ONE_PLACE
 
     def join(self, reader: Reader) -> None:
         """Follow a conversation. First join, then read the log: the other order has a hole in it.

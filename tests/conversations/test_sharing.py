@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
 from uuid import uuid4
@@ -26,6 +27,7 @@ from conversations.errors import (
 )
 from conversations.models import Attachment, Conversation, Generation, Guess, Message, Share, SharingRules, Visit
 from tests.shares import answered, illustrate, live, make, snapshot
+from tests.workers import in_thread, wait_for_waiters
 
 # The address
 
@@ -283,6 +285,19 @@ def test_what_was_deleted_since_it_was_chosen_is_refused_in_words_and_nothing_is
     with pytest.raises(NothingToShareError):
         sharing.make(conversation, alice, live(), uuid4())
     assert list(Share.objects.values()) == [{**before[0], "leaf_id": None}]
+
+
+def test_who_deletes_what_is_being_shared_waits_and_then_closes_the_link(
+    conversation: Conversation, said: Message
+) -> None:
+    with ThreadPoolExecutor(1) as pool:
+        with transaction.atomic():
+            share = make(conversation, snapshot(said))
+            late = in_thread(pool, lambda: asking.remove(said))
+            wait_for_waiters(1)
+        late.result(10)
+    share.refresh_from_db()
+    assert share.leaf is None
 
 
 # Visits
