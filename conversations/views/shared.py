@@ -48,6 +48,9 @@ HEADERS = {
     "Cross-Origin-Resource-Policy": "same-origin",
 }
 
+# Under no-referrer a browser says that a form comes from nowhere, and Django refuses it. This names our host alone.
+OF_FORMS = "strict-origin"
+
 misses = Buckets(**MISSES)  # in this process's memory alone, by a digest that ends with it
 
 
@@ -137,8 +140,7 @@ def _door(request: HttpRequest, share: Share) -> HttpResponse:
             problem = str(error.sentence)
     context = {"problem": problem, "address": share.get_absolute_url()}
     response = render(request, "conversations/unlock.html", context, status=422 if problem else 200)
-    # Under no-referrer a browser says that a form comes from nowhere, and Django refuses it.
-    response["Referrer-Policy"] = "same-origin"
+    response["Referrer-Policy"] = OF_FORMS
     return response
 
 
@@ -176,7 +178,7 @@ def fork(request: HttpRequest, reader: Visitor) -> HttpResponse:
             return redirect(forked.conversation)
     context = {"key": uuid4(), "address": reader.share.get_absolute_url(), "problem": problem}
     response = render(request, "conversations/fork.html", context, status=422 if problem else 200)
-    response["Referrer-Policy"] = "same-origin"  # as for the password's form
+    response["Referrer-Policy"] = OF_FORMS
     return response
 
 

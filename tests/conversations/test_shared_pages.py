@@ -58,7 +58,7 @@ def test_a_reader_sees_the_path_without_signing_in_and_needs_no_script(
 def test_every_answer_says_that_it_is_for_nobody_else(
     conversation: Conversation, question: Message, said: Message, charlie: User, client: Client
 ) -> None:
-    """Also the refusals, what leads to signing in, and the pages with a form: those tell their address to us alone."""
+    """Also the refusals, what leads to signing in, and the pages with a form: those tell our host, and no address."""
     illustrate(question)
     here = make(conversation, snapshot(said, may_fork=True)).get_absolute_url()
     page = client.get(here)
@@ -77,7 +77,7 @@ def test_every_answer_says_that_it_is_for_nobody_else(
     for response in replies + forms:
         assert response["X-Robots-Tag"] == "noindex, nofollow"
         assert response["Cache-Control"] == "private, no-store"
-        assert response["Referrer-Policy"] == ("same-origin" if response in forms else "no-referrer")
+        assert response["Referrer-Policy"] == ("strict-origin" if response in forms else "no-referrer")
         assert response["Cross-Origin-Resource-Policy"] == "same-origin"
         assert response["X-Frame-Options"] == "DENY"
         assert "Access-Control-Allow-Origin" not in response
