@@ -10,8 +10,9 @@ from uuid import uuid4
 
 import pytest
 from django.contrib.auth.models import Group, Permission
-from django.db import transaction
+from django.db import connection, transaction
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from accounts.models import User
@@ -84,13 +85,14 @@ def test_the_preview_is_what_a_reader_then_sees(
         {"kind": "live"},
         {"shows_thinking": "on", "shows_names": "on"},
         {"title": "A title", "note": "A note"},
+        {"may_fork": "on"},
     ):
         preview = post(browser_of_alice, conversation, look="1", **more).content.decode()
         assert not Share.objects.exists()
         post(browser_of_alice, conversation, **more)
         page = Client().get(Share.objects.get().get_absolute_url()).content.decode()
         assert words(messages(preview)) == words(messages(page))
-        for shown in ("A title", "A note", "Alice", "Let me think"):
+        for shown in ("A title", "A note", "Alice", "Let me think", "Continue this conversation"):
             assert (shown in preface(preview)) == (shown in preface(page))
         Share.objects.all().delete()
 
@@ -185,6 +187,25 @@ def test_members_are_named_by_their_whole_name_or_address_and_groups_are_ones_ow
     assert post(browser_of_alice, conversation, audience="named", groups=str(others.pk)).status_code == 422
     User.objects.create_user("another@example.org", name="Charlie")
     assert "More than one is called" in errors(post(browser_of_alice, conversation, audience="named", people="Charlie"))
+
+
+def test_a_hundred_names_cost_a_query_for_names_and_one_for_addresses(
+    browser_of_alice: Client, conversation: Conversation, said: Message
+) -> None:
+    """A form is looked at with every change of it."""
+    everybody = [
+        User(email=f"member{number}@example.org", name=f"Member Öz {number}", password="!") for number in range(100)
+    ]
+    User.objects.bulk_create(everybody)
+    names = [it.email.upper() if number % 2 else it.name.lower() for number, it in enumerate(everybody)]
+    costs = []
+    for people in ([], names):
+        with CaptureQueriesContext(connection) as queries:
+            assert post(browser_of_alice, conversation, look="1", people=", ".join(people)).status_code == 200
+        costs.append(len(queries))
+    assert costs[1] - costs[0] <= 2
+    post(browser_of_alice, conversation, audience="named", people=", ".join(names))
+    assert set(Share.objects.get().members.all()) == set(everybody)
 
 
 def test_what_is_being_written_or_empty_is_refused_in_words(
