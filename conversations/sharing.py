@@ -104,7 +104,7 @@ def change(share: Share, terms: Terms) -> None:
         share.save(update_fields=[*OPTIONS, "edition"])
         share.refresh_from_db(fields=["edition"])
         _name(share, terms)
-        _tell(share)
+        bus.tell_links(share.conversation_id)
 
 
 def _hashed(terms: Terms) -> Terms:
@@ -160,7 +160,7 @@ def renew(share: Share) -> None:
     with transaction.atomic():
         Share.objects.filter(pk=share.pk).update(version=F("version") + 1, edition=F("edition") + 1)
         share.refresh_from_db(fields=["version", "edition"])
-        _tell(share)
+        bus.tell_links(share.conversation_id)
 
 
 def close(shares: Iterable[Share]) -> int:
@@ -169,13 +169,8 @@ def close(shares: Iterable[Share]) -> int:
         closed = 0
         for share in shares:
             closed += Share.objects.filter(pk=share.pk, closed_at=None).update(closed_at=Now())
-            _tell(share)
+            bus.tell_links(share.conversation_id)
         return closed
-
-
-def _tell(share: Share) -> None:
-    """Let the feed look: at commit."""
-    bus.tell_conversation(share.conversation_id, 0)
 
 
 # What readers do

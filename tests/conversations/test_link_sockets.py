@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import random
 from collections.abc import Callable, Iterator
@@ -36,7 +37,7 @@ from conversations.models import Chunk, Conversation, Message, Share, SharingRul
 from conversations.shared import LinkFace
 from conversations.showing import MEMBERS
 from tests.conversations.replaying import Follower, Writer, assert_same, finish, load, words
-from tests.feeding import feeding
+from tests.feeding import SELDOM, feeding, until_listening
 from tests.page import Page
 from tests.serving import Web
 from tests.shares import live, make, snapshot
@@ -164,6 +165,20 @@ def test_a_page_that_is_open_is_cut_within_two_seconds(
         assert timezone.now() >= share.expires_at
     else:
         assert closed(reading.socket, 2) == GONE
+
+
+@pytest.mark.parametrize("ended_by", ["closed", "another address", "less is shown"])
+async def test_what_its_maker_does_is_looked_at_at_once(conversation: Conversation, ended_by: str) -> None:
+    share = await sync_to_async(make)(conversation, live())
+    codes: asyncio.Queue[int] = asyncio.Queue()
+    async with feeding(poll_seconds=SELDOM) as feed:
+        passage = Passage(share.pk, share.edition, False, None)
+        feed.join(Reader(conversation.pk, passage, NOWHERE, nothing, codes.put, LinkFace.of(share)))
+        await until_listening()
+        await asyncio.sleep(0.5)  # until it has looked everywhere, as it does once it listens
+        await sync_to_async(ENDINGS[ended_by])(share)
+        async with asyncio.timeout(2):
+            assert await codes.get() == GONE
 
 
 def test_another_sites_page_follows_no_link(server: Web, conversation: Conversation, client: Client) -> None:
