@@ -30,7 +30,8 @@ from chatsite.postgres import EmbeddedPostgres, places
 from chatsite.supervising import dies_with_us
 
 SECONDS = 60.0  # until something must have started
-# The product lets a member open 50 sockets in one process; many readers of one conversation are still one member.
+# The product lets a member open 50 sockets in one process, and an address 100 of one link; many readers of one
+# conversation are still one member, and all come from here.
 WEB_FOR_MANY_READERS = """
 import sys
 from chatsite.server import WebServer
@@ -38,7 +39,7 @@ import django
 django.setup()
 from django.core.management import call_command
 from conversations.feed import feed
-feed.MOST_SOCKETS = 10_000
+feed.MOST_SOCKETS = feed.MOST_FROM_ONE_PLACE = 10_000
 call_command("web", port=int(sys.argv[2]))
 """
 

@@ -47,6 +47,11 @@ def tell_people(conversation_id: UUID, out: UUID | int | None = None) -> None:
     _notify(FEED, {"r": str(conversation_id), **({"out": out if isinstance(out, int) else str(out)} if out else {})})
 
 
+def tell_links(conversation_id: UUID) -> None:
+    """A link to it shows something else, or nothing: let the right of everybody who follows one be looked at."""
+    _notify(FEED, {"s": str(conversation_id)})
+
+
 def tell_generations(places: Iterable[tuple[UUID, int]]) -> None:
     """A flush lengthened these answers. One NOTIFY for the whole flush: each takes a database-wide lock at commit."""
     for batch in _batches((60, [str(generation_id), seq]) for generation_id, seq in places):

@@ -29,7 +29,7 @@ LARGEST = 2**62  # a number of the slow log; beyond it a page is making things u
 
 MESSAGES = {"rate": 100, "burst": 1_000}  # of one socket: a page says one thing for each frame, 60 a second at most
 OPENS = {"rate": 2, "burst": 2 * MOST_SOCKETS}  # of one member: all their tabs come back at once after a restart
-KNOCKS = {"rate": 5, "burst": 2 * MOST_FOLLOWERS}  # at links, of one address: a whole house may read one of them
+KNOCKS = {"rate": 5, "burst": 2 * MOST_FOLLOWERS}  # at links, of one address: a whole house may read them
 
 feed = Feed()  # one per process; its first reader starts it
 opens, knocks = Buckets(**OPENS), Buckets(**KNOCKS)  # one per process, too
@@ -135,17 +135,18 @@ class LinkConsumer(FollowingConsumer):
 
     async def admit(self) -> None:
         # Before anything is looked up: members are counted by name, these may be anybody, and guessing.
-        if not knocks.take(visiting.whence(ASGIRequest({**self.scope, "method": "GET"}, io.BytesIO()))):
+        whence = visiting.whence(ASGIRequest({**self.scope, "method": "GET"}, io.BytesIO()))
+        if not knocks.take(whence):
             await self.close(TOO_MANY)
             return
         found = await cross(admission.follower, self._cookies, self.scope["url_route"]["kwargs"]["link_token"])
         if found is None:
             await self.close(NOT_FOR_YOU)
-        elif feed.is_full(found.passage.share_id):
+        elif feed.is_full(found.passage.share_id, whence):
             await self.close(TOO_MANY)
         else:
             self.reader = Reader(
-                found.conversation_id, found.passage, NOWHERE, self._send_frame, self._dismiss, found.face
+                found.conversation_id, found.passage, NOWHERE, self._send_frame, self._dismiss, found.face, whence
             )
             feed.join(self.reader)
 

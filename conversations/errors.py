@@ -65,6 +65,10 @@ class SharingError(DeedError):
     pass
 
 
+class GoneError(SharingError):
+    sentence = _("Something that this needs was deleted just now. Look again at what is left.")
+
+
 class NothingToShareError(SharingError):
     sentence = _("There is nothing to share here yet.")
 

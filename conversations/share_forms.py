@@ -5,12 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from datetime import date, datetime, time, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from uuid import uuid4
 
 from django import forms
 from django.contrib.auth.models import Group
 from django.core.exceptions import ValidationError
+from django.db.models import Value
+from django.db.models.functions import Upper
 from django.utils import timezone
 from django.utils.text import Truncator
 from django.utils.translation import gettext, ngettext
@@ -21,9 +23,6 @@ from conversations.forms import TypedField
 from conversations.models import Conversation, Message, Share, SharingRules, path
 from conversations.models.share import NOTE_LIMIT, TITLE_LIMIT
 from conversations.sharing import PASSWORD_LIMIT, Terms
-
-if TYPE_CHECKING:
-    pass
 
 MOST_NAMED = 100  # members
 NAMED_LIMIT = 10_000  # characters
@@ -167,7 +166,7 @@ class ShareForm(forms.Form):
         names = [name for it in BETWEEN.split(self.cleaned_data["people"]) if (name := it.strip())]
         if len(names) > MOST_NAMED:
             raise ValidationError(gettext("At most %(most)d members can be named.") % {"most": MOST_NAMED})
-        found = {name: _called(name) for name in names}
+        found = _called(names)
         if missing := [name for name, people in found.items() if not people]:
             raise ValidationError(gettext("Nobody here is called %(names)s.") % {"names": _quoted(missing)})
         if several := [name for name, people in found.items() if len(people) > 1]:
@@ -253,12 +252,19 @@ class ShareForm(forms.Form):
         return self._conversation.title
 
 
-def _called(name: str) -> Sequence[User]:
-    """The active members of this name or address; two are as many as it takes to ask which."""
+def _called(names: Sequence[str]) -> dict[str, list[User]]:
+    """The active members of each of these names or addresses. Two queries for all: a form is looked at often."""
     active = User.objects.filter(is_active=True)
+    by_address = active.filter(email__in=[User.normalize_username(it) for it in names if "@" in it])
+    by_name = active.annotate(said=Upper("name")).filter(said__in=[Upper(Value(it)) for it in names if "@" not in it])
+    people = {*by_address, *by_name}
+    return {name: [it for it in people if _is_called(it, name)] for name in names}
+
+
+def _is_called(member: User, name: str) -> bool:
     if "@" in name:
-        return list(active.filter(email=User.normalize_username(name)))
-    return list(active.filter(name__iexact=name)[:2])
+        return member.email == User.normalize_username(name)
+    return member.name.upper() == name.upper()
 
 
 def _quoted(names: Sequence[str]) -> str:

@@ -167,7 +167,6 @@ class SharedPage:
     address: str
     continues_at: str  # "" if it may not be continued
     is_live: bool
-    is_growing: bool  # something is being written just now
     is_end: bool  # of the path; otherwise it is what stands above some message
     messages: list[SafeString]
     earlier: str
@@ -198,7 +197,6 @@ def page(share: Share, face: LinkFace, before: UUID | None = None) -> SharedPage
         address=share.get_absolute_url(),
         continues_at=reverse("fork", args=[share.token]) if share.may_fork else "",
         is_live=share.is_live,
-        is_growing=bool(growing),
         is_end=window is None,
         messages=thread.messages,
         earlier=face.earlier(thread),

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID, uuid4
 
 from django.contrib.auth.hashers import check_password, make_password
 from django.contrib.auth.models import Group
 from django.db import IntegrityError, connection, transaction
-from django.db.models import F, Sum
+from django.db.models import F
 from django.db.models.functions import Now
 from django.utils.crypto import salted_hmac
 from django.utils.text import Truncator
@@ -19,6 +20,7 @@ from django.utils.text import Truncator
 from accounts.models import User
 from conversations import bus
 from conversations.errors import (
+    GoneError,
     NothingToContinueError,
     NothingToShareError,
     TooManyGuessesError,
@@ -73,47 +75,78 @@ class Terms:
 
 
 def make(conversation: Conversation, maker: User, terms: Terms, key: UUID) -> Share:
-    """A link. The form's key is its id: a second click gives the first one's.
+    """A link. The form's key is its id: a second click gives the first one's, another's key another link.
 
-    Raises NothingToShareError, UnfinishedError, TooManyLinksError.
+    Raises NothingToShareError, UnfinishedError, GoneError, TooManyLinksError.
     """
-    if made := Share.objects.filter(pk=key, conversation=conversation, maker=maker).first():
-        return made
-    try:
-        with transaction.atomic():
-            User.objects.select_for_update(no_key=True).get(pk=maker.pk)  # of two at the limit one is refused
-            if Share.objects.open().filter(maker=maker).count() >= SharingRules.now().most_links:
-                raise TooManyLinksError
-            share = Share(pk=key, conversation=conversation, maker=maker)
-            _write(share, terms)
-            share.save(force_insert=True)
-            _name(share, terms)
-            return share
-    except IntegrityError:  # the second click of a double one, or a key that is another link's
-        made = Share.objects.filter(pk=key, conversation=conversation, maker=maker).first()
-        return made or make(conversation, maker, terms, uuid4())
+    terms = _hashed(terms)
+    with _judging(conversation) as locked:
+        taken = Share.objects.filter(pk=key).first()
+        if taken and (taken.conversation_id, taken.maker_id) == (locked.pk, maker.pk):
+            return taken
+        _require_room(maker)
+        share = Share(pk=uuid4() if taken else key, conversation=locked, maker=maker)
+        _write(share, terms)
+        share.save(force_insert=True)
+        _name(share, terms)
+        return share
 
 
 def change(share: Share, terms: Terms) -> None:
     """Other terms for the same address. Whoever has it open is shown it anew. Raises what `make` does."""
-    with transaction.atomic():
+    terms = _hashed(terms)
+    with _judging(share.conversation) as locked:
+        share.conversation = locked
+        if not Share.objects.open().filter(pk=share.pk).exists():
+            _require_room(share.maker)  # other terms may open it again
         _write(share, terms)
         share.edition = F("edition") + 1
         share.save(update_fields=[*OPTIONS, "edition"])
         share.refresh_from_db(fields=["edition"])
         _name(share, terms)
-        _tell(share)
+        bus.tell_links(share.conversation_id)
+
+
+def _hashed(terms: Terms) -> Terms:
+    """Before there is a lock: hashing a password takes half a second."""
+    return replace(terms, password=make_password(terms.password)) if terms.password else terms
+
+
+@contextmanager
+def _judging(conversation: Conversation) -> Iterator[Conversation]:
+    """One transaction under the conversation's lock: no message goes between being found good and being shared.
+
+    Members and groups may. PostgreSQL says so at the commit, and nothing is made.
+    """
+    try:
+        with transaction.atomic():
+            yield Conversation.objects.locked().get(pk=conversation.pk, deleted_at=None)
+    except Conversation.DoesNotExist:
+        raise NothingToShareError from None
+    except IntegrityError as error:
+        raise GoneError from error
+
+
+def _require_room(maker: User) -> None:
+    User.objects.select_for_update(no_key=True).get(pk=maker.pk)  # of two at the limit one is refused
+    if Share.objects.open().filter(maker=maker).count() >= SharingRules.now().most_links:
+        raise TooManyLinksError
 
 
 def _write(share: Share, terms: Terms) -> None:
-    is_snapshot, end = terms.kind == Share.Kind.SNAPSHOT, terms.leaf
-    if share.conversation.leaf_id is None or (is_snapshot and end is None):
+    is_snapshot = terms.kind == Share.Kind.SNAPSHOT
+    if share.conversation.leaf_id is None or (is_snapshot and terms.leaf is None):
         raise NothingToShareError
-    if is_snapshot and end and end.pk != share.leaf_id and end.is_answer and end.generation.is_live:
-        raise UnfinishedError
+    if is_snapshot and terms.leaf:
+        end = Message.objects.with_answers().filter(pk=terms.leaf.pk).first()  # as it is under the lock
+        if end is None:
+            raise GoneError
+        if end.pk != share.leaf_id and end.is_answer and end.generation.is_live:
+            raise UnfinishedError
+        terms = replace(terms, leaf=end)
     terms.apply(share)
     if terms.password is not None:
-        share.password = make_password(terms.password) if terms.password else ""
+        share.password = terms.password
 
 
 def _name(share: Share, terms: Terms) -> None:
@@ -127,7 +160,7 @@ def renew(share: Share) -> None:
     with transaction.atomic():
         Share.objects.filter(pk=share.pk).update(version=F("version") + 1, edition=F("edition") + 1)
         share.refresh_from_db(fields=["version", "edition"])
-        _tell(share)
+        bus.tell_links(share.conversation_id)
 
 
 def close(shares: Iterable[Share]) -> int:
@@ -136,13 +169,8 @@ def close(shares: Iterable[Share]) -> int:
         closed = 0
         for share in shares:
             closed += Share.objects.filter(pk=share.pk, closed_at=None).update(closed_at=Now())
-            _tell(share)
+            bus.tell_links(share.conversation_id)
         return closed
-
-
-def _tell(share: Share) -> None:
-    """Let the feed look: at commit."""
-    bus.tell_conversation(share.conversation_id, 0)
 
 
 # What readers do
@@ -154,11 +182,17 @@ def count_visit(share: Share, member: User | None) -> bool:
         if share.most_visits is not None:
             # One after the other: of two who come at once for the last visit one is refused.
             Share.objects.select_for_update(no_key=True).get(pk=share.pk)
-            so_far = Visit.objects.filter(share=share).aggregate(times=Sum("count"))["times"] or 0
-            if so_far >= share.most_visits:
+            if is_used_up(share):
                 return False
         Visit.objects.step(share, member)
         return True
+
+
+def is_used_up(share: Share) -> bool:
+    """Whether it was opened as often as it may be."""
+    if share.most_visits is None:
+        return False
+    return Visit.objects.so_far([share])[share.pk].count >= share.most_visits
 
 
 def unlock(share: Share, typed: str, address: str) -> bool:
@@ -178,14 +212,21 @@ def unlock(share: Share, typed: str, address: str) -> bool:
 
 
 def _digest(share: Share, address: str) -> str:
-    """Whose guesses are counted. Of an IPv6 address the network counts, all of which one household may use."""
-    with_network = address
+    """Whose guesses are counted."""
+    said = f"{share.pk} {network(address)}"
+    return salted_hmac("conversations.sharing.guess", said, algorithm="sha256").hexdigest()
+
+
+def network(address: str) -> str:
+    """Who is counted as one: of an IPv6 address all of its network, which one household may use."""
     try:
         ip = ipaddress.ip_address(address)
-        with_network = str(ipaddress.ip_network((ip, 64), strict=False)) if ip.version == 6 else address
     except ValueError:
-        pass
-    return salted_hmac("conversations.sharing.guess", f"{share.pk} {with_network}", algorithm="sha256").hexdigest()
+        return address
+    if not isinstance(ip, ipaddress.IPv6Address):
+        return address
+    # An IPv4 address may come written as an IPv6 one: all of those are in one network.
+    return str(ip.ipv4_mapped or ipaddress.ip_network((int(ip), 64), strict=False))
 
 
 @dataclass(frozen=True)
@@ -208,20 +249,25 @@ def finished(share: Share) -> list[Message]:
 def fork(share: Share, reader: User, key: UUID) -> Forked:
     """Copy what it shows, and nothing else, into a conversation of the reader's own. A second click gives the first.
 
-    No answer of it is charged to anybody: what they ask from there on is. Raises NothingToContinueError.
+    No answer of it is charged to anybody: what they ask from there on is. Raises NothingToContinueError
+    and GoneError.
     """
     shown = finished(share)
     left_out = not share.shows_images and any(it.image_count for it in shown)
     if not shown:
         raise NothingToContinueError
-    if made := Conversation.objects.owned_by(reader).filter(pk=key).first():
+    mine = Conversation.objects.owned_by(reader).filter(pk=key)
+    if made := mine.first():
         return Forked(made, left_out)
+    if Conversation.objects.filter(pk=key).exists():
+        key = uuid4()  # that one is another's
     try:
         with transaction.atomic():
             return Forked(_copy(share, shown, reader, key), left_out)
-    except IntegrityError:  # the second click of a double one, or another's key
-        made = Conversation.objects.owned_by(reader).filter(pk=key).first()
-        return Forked(made, left_out) if made else fork(share, reader, uuid4())
+    except IntegrityError as error:
+        if made := mine.first():  # the second click of a double one
+            return Forked(made, left_out)
+        raise GoneError from error
 
 
 def _copy(share: Share, shown: Sequence[Message], reader: User, key: UUID) -> Conversation:

@@ -17,6 +17,7 @@ from django.utils.crypto import constant_time_compare, salted_hmac
 from accounts.models import User
 from conversations.models import Share
 from conversations.shared import LinkFace
+from conversations.sharing import network
 
 VISIT_SECONDS = 3600  # in which the same browser looks again, at images too, without being counted anew
 UNLOCKED, VISIT = "unlocked", "visit"  # cookies; each is for one link's address alone
@@ -66,9 +67,9 @@ def _is_visiting(share: Share, cookie: str) -> bool:
 
 
 def whence(request: HttpRequest) -> bytes:
-    """A digest of the address that it comes from. All of whom that is not known are one."""
+    """A digest of the network that it comes from. All of whom that is not known are one."""
     try:
         address = get_adapter().get_client_ip(request)
     except PermissionDenied:
         address = ""
-    return salted_hmac("conversations.visiting", address, algorithm="sha256").digest()
+    return salted_hmac("conversations.visiting", network(address), algorithm="sha256").digest()

@@ -44,6 +44,7 @@ TYPING = {"rate": 1, "burst": 10}  # of one member; more is not heard
 
 MOST_SOCKETS = 50  # of one member in one process: more tabs than anybody looks at
 MOST_FOLLOWERS = 500  # of one link in one process
+MOST_FROM_ONE_PLACE = 100  # of these, from one address: a school fits, and nobody takes all the places
 
 # Close codes: after TOO_SLOW the page comes back, after TOO_MANY it looks for news every two seconds instead, and after
 # CHANGED it is loaded anew: its member may do more or less here than when it was made.
@@ -58,7 +59,7 @@ class Feed:
         self._rooms: dict[Key, Room] = {}
         self._readers: dict[Key, set[Reader]] = {}
         self._hinted: set[Key] = set()
-        self._doubtful: set[UUID] = set()  # conversations in which somebody's right has changed
+        self._doubtful: set[UUID] = set()  # conversations in which somebody's right has changed, or a link
         self._wake = asyncio.Event()
         self._cross = Crossing(2, "feed")
         self._tasks: list[asyncio.Task[None]] = []
@@ -76,10 +77,13 @@ class Feed:
         if len(theirs) >= MOST_SOCKETS:
             await self._dismiss(min(theirs, key=lambda reader: reader.opened_at), TOO_MANY)
 
-    def is_full(self, share_id: UUID) -> bool:
-        """Whether a link is followed by as many as we can serve. They are nobody's oldest: who comes later waits."""
-        passages = (reader.admission for reader in self._all_readers())
-        return sum(isinstance(it, Passage) and it.share_id == share_id for it in passages) >= MOST_FOLLOWERS
+    def is_full(self, share_id: UUID, whence: bytes) -> bool:
+        """Whether a link is followed by as many as we can serve, all in all or from there. They are nobody's oldest:
+        who comes later waits.
+        """
+        rights = ((it.admission, it.whence) for it in self._all_readers())
+        places = [from_where for it, from_where in rights if isinstance(it, Passage) and it.share_id == share_id]
+        return len(places) >= MOST_FOLLOWERS or places.count(whence) >= MOST_FROM_ONE_PLACE
 
     def join(self, reader: Reader) -> None:
         """Follow a conversation. First join, then read the log: the other order has a hole in it.
@@ -143,8 +147,8 @@ class Feed:
             if rooms := {key for key in self._rooms if key[0] == conversation_id}:
                 self._hinted |= rooms
                 self._wake.set()
-        elif "r" in hint:
-            self._doubtful.add(UUID(hint["r"]))
+        elif doubtful := hint.get("r") or hint.get("s"):
+            self._doubtful.add(UUID(doubtful))
             self._wake.set()
         elif "p" in hint:
             self._presence.hear(hint["p"], hint["at"], asks=hint["asks"])
@@ -203,10 +207,7 @@ class Feed:
         self._looked_at = time.monotonic()
         self._is_stirred = True
         self._hinted.update(self._rooms)
-        gone = await self._cross(withdrawn, {reader.admission for reader in self._all_readers()})
-        for reader in self._all_readers():
-            if reader.admission in gone:
-                await self._dismiss(reader, GONE if isinstance(reader.admission, Passage) else SIGNED_OUT)
+        await self._let_go(self._all_readers())
         growing = [answer for room in self._rooms.values() for answer in room.growing.values()]
         if any(answer.has_waited for answer in growing):
             await self._cross(find_places, growing)
@@ -215,10 +216,19 @@ class Feed:
     async def _look_at_doubtful(self) -> None:
         doubtful, self._doubtful = self._doubtful, set()
         readers = [it for it in self._all_readers() if it.conversation_id in doubtful]
+        await self._let_go([it for it in readers if isinstance(it.admission, Passage)])
         await self._look_at_rights(readers)
         for reader in readers:
             reader.crowd = None  # who is shown there may be there no more
         self._is_stirred = True
+
+    async def _let_go(self, readers: Iterable[Reader]) -> None:
+        """Those whose session has ended, or whose link."""
+        rights = {reader: reader.admission for reader in readers}
+        gone = await self._cross(withdrawn, set(rights.values()))
+        for reader, right in rights.items():
+            if right in gone and reader in self._readers.get(reader.room, ()):  # it may have left meanwhile
+                await self._dismiss(reader, GONE if isinstance(right, Passage) else SIGNED_OUT)
 
     async def _look_at_rights(self, readers: Iterable[Reader]) -> None:
         """Before anything more is given: close the sockets of those who may not read any more, or do more or less."""

@@ -47,6 +47,7 @@ class Reader:
     send: Callable[[str], Awaitable[None]]
     close: Callable[[int], Awaitable[None]]
     face: Face = MEMBERS
+    whence: bytes = b""  # who reads by a link: by that they are counted, see visiting.py
     unacknowledged: deque[tuple[float, int]] = field(default_factory=deque)  # (when it was sent, characters)
     opened_at: float = field(default_factory=time.monotonic)
     given_at: float = field(default_factory=time.monotonic)

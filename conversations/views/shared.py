@@ -23,7 +23,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from accounts.models import User
 from conversations import shared, sharing, visiting
-from conversations.errors import NothingToContinueError, TooManyGuessesError
+from conversations.errors import SharingError, TooManyGuessesError
 from conversations.feed.flooding import Buckets
 from conversations.models import Share
 from conversations.views.attachments import sealed
@@ -47,6 +47,9 @@ HEADERS = {
     "Referrer-Policy": "no-referrer",
     "Cross-Origin-Resource-Policy": "same-origin",
 }
+
+# Under no-referrer a browser says that a form comes from nowhere, and Django refuses it. This names our host alone.
+OF_FORMS = "strict-origin"
 
 misses = Buckets(**MISSES)  # in this process's memory alone, by a digest that ends with it
 
@@ -105,6 +108,8 @@ def refused(request: HttpRequest) -> HttpResponse:
 @for_readers
 def page(request: HttpRequest, reader: Visitor) -> HttpResponse:
     """What the link shows. With a password, its form first; a POST is a try of that."""
+    if not reader.is_visiting and sharing.is_used_up(reader.share):
+        return refused(request)
     if not reader.is_unlocked:
         return _door(request, reader.share)
     if request.method == "POST":
@@ -135,8 +140,7 @@ def _door(request: HttpRequest, share: Share) -> HttpResponse:
             problem = str(error.sentence)
     context = {"problem": problem, "address": share.get_absolute_url()}
     response = render(request, "conversations/unlock.html", context, status=422 if problem else 200)
-    # Under no-referrer a browser says that a form comes from nowhere, and Django refuses it.
-    response["Referrer-Policy"] = "same-origin"
+    response["Referrer-Policy"] = OF_FORMS
     return response
 
 
@@ -166,7 +170,7 @@ def fork(request: HttpRequest, reader: Visitor) -> HttpResponse:
         form = KeyForm(request.POST)
         try:
             forked = sharing.fork(reader.share, reader.member, form.cleaned_data["key"] if form.is_valid() else uuid4())
-        except NothingToContinueError as error:
+        except SharingError as error:
             problem = str(error.sentence)
         else:
             if forked.left_out_images:
@@ -174,7 +178,7 @@ def fork(request: HttpRequest, reader: Visitor) -> HttpResponse:
             return redirect(forked.conversation)
     context = {"key": uuid4(), "address": reader.share.get_absolute_url(), "problem": problem}
     response = render(request, "conversations/fork.html", context, status=422 if problem else 200)
-    response["Referrer-Policy"] = "same-origin"  # as for the password's form
+    response["Referrer-Policy"] = OF_FORMS
     return response
 
 

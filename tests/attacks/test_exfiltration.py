@@ -84,7 +84,7 @@ SHARED = re.compile(
 def assert_says_it_all(response: HttpResponseBase, where: str) -> None:
     is_shared = where.startswith("s/")
     for name, value in HEADERS.items():
-        allowed = {value, "no-referrer"} if is_shared and name == "Referrer-Policy" else {value}
+        allowed = {value, "no-referrer", "strict-origin"} if is_shared and name == "Referrer-Policy" else {value}
         assert response.get(name) in allowed, (where, name, response.status_code)
     policy = response.get("Content-Security-Policy", "")
     assert policy == SEALED or (SHARED if is_shared else POLICY).fullmatch(policy), (where, policy)

@@ -27,7 +27,7 @@ WORDS = ("monad", "functor")  # of every question and answer
 
 # Whom a link is for. Some hold the address of one that is no more, or that asks them for a password.
 AUDIENCES = {"named members": Share.Audience.NAMED, "members": Share.Audience.MEMBERS, "anyone": Share.Audience.ANYONE}
-OF_THEIR_OWN = ("revoked link", "expired link", "wrong password")
+OF_THEIR_OWN = ("revoked link", "expired link", "used-up link", "wrong password")
 
 INVITED = {
     "another owner": Role.OWNER,
@@ -115,8 +115,11 @@ class Cast:
             for whose in ("", *OF_THEIR_OWN):
                 named = [self.members[whose or "named"]] if kind == Share.Audience.NAMED else []
                 password = PASSWORD if whose == "wrong password" else None
-                terms = live(audience=kind, members=named, password=password, may_fork=True)
-                self.links[audience, whose] = make(self.conversation, terms)
+                most = 1 if whose == "used-up link" else None
+                terms = live(audience=kind, members=named, password=password, most_visits=most, may_fork=True)
+                self.links[audience, whose] = link = make(self.conversation, terms)
+                if most:
+                    sharing.count_visit(link, None)  # by another
 
     def _load_pages(self) -> None:
         """Everybody has everything open that they may open."""

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from datetime import timedelta
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
+from asgiref.sync import sync_to_async
+from channels.testing import WebsocketCommunicator
 from django.contrib.auth.models import Group
 from django.contrib.sessions.models import Session
 from django.db import connection
-from django.test import Client
+from django.test import Client, RequestFactory
 from django.test.signals import template_rendered
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
@@ -23,16 +26,18 @@ from websockets.sync.client import ClientConnection
 
 from accounts.models import User
 from catalog.models import Route
-from conversations import asking, sharing
+from conversations import asking, consumers, sharing, visiting
+from conversations.consumers import LinkConsumer
 from conversations.feed import Feed, Reader
 from conversations.feed.admission import Admission, Passage, withdrawn
-from conversations.feed.feed import MOST_FOLLOWERS
+from conversations.feed.feed import MOST_FOLLOWERS, MOST_FROM_ONE_PLACE, TOO_MANY
 from conversations.feed.reader import NOWHERE, Key, Position
 from conversations.feed.turn import Asked, Room, take_turn
 from conversations.models import Chunk, Conversation, Message, Share, SharingRules
 from conversations.shared import LinkFace
 from conversations.showing import MEMBERS
 from tests.conversations.replaying import Follower, Writer, assert_same, finish, load, words
+from tests.feeding import SELDOM, feeding, until_listening
 from tests.page import Page
 from tests.serving import Web
 from tests.shares import live, make, snapshot
@@ -162,6 +167,20 @@ def test_a_page_that_is_open_is_cut_within_two_seconds(
         assert closed(reading.socket, 2) == GONE
 
 
+@pytest.mark.parametrize("ended_by", ["closed", "another address", "less is shown"])
+async def test_what_its_maker_does_is_looked_at_at_once(conversation: Conversation, ended_by: str) -> None:
+    share = await sync_to_async(make)(conversation, live())
+    codes: asyncio.Queue[int] = asyncio.Queue()
+    async with feeding(poll_seconds=SELDOM) as feed:
+        passage = Passage(share.pk, share.edition, False, None)
+        feed.join(Reader(conversation.pk, passage, NOWHERE, nothing, codes.put, LinkFace.of(share)))
+        await until_listening()
+        await asyncio.sleep(0.5)  # until it has looked everywhere, as it does once it listens
+        await sync_to_async(ENDINGS[ended_by])(share)
+        async with asyncio.timeout(2):
+            assert await codes.get() == GONE
+
+
 def test_another_sites_page_follows_no_link(server: Web, conversation: Conversation, client: Client) -> None:
     share = make(conversation, live())
     for origin in ("https://evil.example", "null", f"{server.origin}0", None):
@@ -197,17 +216,73 @@ def test_a_session_that_is_none_any_more_follows_no_link_for_members(
         assert closed(socket) == NOT_FOR_YOU
 
 
+async def nothing(_: object) -> None: ...
+
+
+def follow(feed: Feed, share: UUID, whence: bytes) -> None:
+    feed.join(Reader(uuid4(), Passage(share, 1, False, None), NOWHERE, nothing, nothing, whence=whence))
+
+
 async def test_so_many_follow_a_link_and_no_more_and_other_links_are_free() -> None:
-    feed, one, other = Feed(poll_seconds=60), uuid4(), uuid4()
+    one, other = uuid4(), uuid4()
+    async with feeding(poll_seconds=60) as feed:
+        for number in range(MOST_FOLLOWERS):
+            assert not feed.is_full(one, b"%d" % number)
+            follow(feed, one, b"%d" % number)
+        assert feed.is_full(one, b"another")
+        assert not feed.is_full(other, b"another")
 
-    async def nothing(_: object) -> None: ...
 
-    for number in range(MOST_FOLLOWERS):
-        assert not feed.is_full(one), number
-        feed.join(Reader(uuid4(), Passage(one, 1, False, None), NOWHERE, nothing, nothing))
-    assert feed.is_full(one)
-    assert not feed.is_full(other)
-    await feed.close()
+async def test_from_one_place_a_fifth_of_them_follow_and_there_are_places_for_others() -> None:
+    one, other = uuid4(), uuid4()
+    async with feeding(poll_seconds=60) as feed:
+        for _ in range(MOST_FROM_ONE_PLACE):
+            assert not feed.is_full(one, b"here")
+            follow(feed, one, b"here")
+        assert feed.is_full(one, b"here")
+        assert not feed.is_full(one, b"there")
+        assert not feed.is_full(other, b"here")
+
+
+@pytest.fixture
+def feed_of_consumers() -> Iterator[Feed]:
+    """One of this test's own, which serves nobody."""
+    before, consumers.feed = consumers.feed, Feed(poll_seconds=60)
+    yield consumers.feed
+    consumers.feed = before
+
+
+async def test_who_comes_beyond_them_is_told_to_reload_and_an_ipv6_network_is_one_place(
+    conversation: Conversation, feed_of_consumers: Feed
+) -> None:
+    share = await sync_to_async(make)(conversation, live())
+    for _ in range(MOST_FROM_ONE_PLACE):
+        follow(feed_of_consumers, share.pk, whence("2001:db8::1"))
+
+    async def knock(address: str) -> bool:
+        """Whether there is a place."""
+        socket = WebsocketCommunicator(LinkConsumer.as_asgi(), f"{share.get_absolute_url()}live/")
+        args = {"kwargs": {"link_token": share.token}}
+        socket.scope |= {"client": [address, 1], "server": ["127.0.0.1", 1], "url_route": args}
+        assert (await socket.connect())[0]
+        is_let_in = bool(await socket.receive_nothing())
+        assert is_let_in or (await socket.receive_output())["code"] == TOO_MANY
+        await socket.disconnect()
+        return is_let_in
+
+    assert not await knock("2001:db8::ffff")
+    assert await knock("2001:db8:0:1::1")
+    await feed_of_consumers.close()
+
+
+def whence(address: str) -> bytes:
+    return visiting.whence(RequestFactory(REMOTE_ADDR=address).get("/"))
+
+
+def test_of_addresses_an_ipv6_network_is_one_and_one_that_is_written_as_ipv6_is_itself() -> None:
+    assert whence("2001:db8::1") == whence("2001:db8::ffff:1") != whence("2001:db8:0:1::1")
+    assert whence("192.0.2.1") == whence("::ffff:192.0.2.1") != whence("::ffff:192.0.2.2")
+    assert whence("192.0.2.1") != whence("192.0.2.2")
 
 
 def test_a_member_who_signs_out_follows_no_more(

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import re
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
 from uuid import uuid4
 
 import pytest
 from django.contrib.auth.models import Group, Permission
+from django.db import connection, transaction
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from accounts.models import User
@@ -19,6 +22,7 @@ from conversations.models import Conversation, Generation, Message, Role, Share,
 from conversations.views.shares import qr_code
 from tests.attacks.routes import HTMX
 from tests.shares import live, make, snapshot
+from tests.workers import in_thread, wait_for_waiters
 
 
 def form(**more: Any) -> dict[str, Any]:
@@ -81,13 +85,14 @@ def test_the_preview_is_what_a_reader_then_sees(
         {"kind": "live"},
         {"shows_thinking": "on", "shows_names": "on"},
         {"title": "A title", "note": "A note"},
+        {"may_fork": "on"},
     ):
         preview = post(browser_of_alice, conversation, look="1", **more).content.decode()
         assert not Share.objects.exists()
         post(browser_of_alice, conversation, **more)
         page = Client().get(Share.objects.get().get_absolute_url()).content.decode()
         assert words(messages(preview)) == words(messages(page))
-        for shown in ("A title", "A note", "Alice", "Let me think"):
+        for shown in ("A title", "A note", "Alice", "Let me think", "Continue this conversation"):
             assert (shown in preface(preview)) == (shown in preface(page))
         Share.objects.all().delete()
 
@@ -184,6 +189,25 @@ def test_members_are_named_by_their_whole_name_or_address_and_groups_are_ones_ow
     assert "More than one is called" in errors(post(browser_of_alice, conversation, audience="named", people="Charlie"))
 
 
+def test_a_hundred_names_cost_a_query_for_names_and_one_for_addresses(
+    browser_of_alice: Client, conversation: Conversation, said: Message
+) -> None:
+    """A form is looked at with every change of it."""
+    everybody = [
+        User(email=f"member{number}@example.org", name=f"Member Öz {number}", password="!") for number in range(100)
+    ]
+    User.objects.bulk_create(everybody)
+    names = [it.email.upper() if number % 2 else it.name.lower() for number, it in enumerate(everybody)]
+    costs = []
+    for people in ([], names):
+        with CaptureQueriesContext(connection) as queries:
+            assert post(browser_of_alice, conversation, look="1", people=", ".join(people)).status_code == 200
+        costs.append(len(queries))
+    assert costs[1] - costs[0] <= 2
+    post(browser_of_alice, conversation, audience="named", people=", ".join(names))
+    assert set(Share.objects.get().members.all()) == set(everybody)
+
+
 def test_what_is_being_written_or_empty_is_refused_in_words(
     browser_of_alice: Client, conversation: Conversation, generation: Generation, alice: User
 ) -> None:
@@ -205,6 +229,20 @@ def test_what_is_being_written_or_empty_is_refused_in_words(
     assert not Share.objects.exists()
 
 
+def test_a_message_that_is_deleted_while_its_link_is_made_is_refused_in_words(
+    browser_of_alice: Client, conversation: Conversation, said: Message
+) -> None:
+    with ThreadPoolExecutor(1) as pool:
+        with transaction.atomic():
+            asking.remove(said)
+            late = in_thread(pool, lambda: post(browser_of_alice, conversation, until=str(said.pk)))
+            wait_for_waiters(1)
+        refused = late.result(10)
+    assert refused.status_code == 422
+    assert "was deleted just now" in errors(refused)
+    assert not Share.objects.exists()
+
+
 def test_the_thousand_and_first_link_is_refused_in_words(
     browser_of_alice: Client,
     conversation: Conversation,
@@ -214,6 +252,22 @@ def test_the_thousand_and_first_link_is_refused_in_words(
     codes = [post(browser_of_alice, conversation).status_code for _ in range(3)]
     assert codes == [302, 302, 422]
     assert Share.objects.count() == 2
+
+
+def test_a_link_that_has_ended_opens_again_only_where_there_is_room_for_it(
+    browser_of_alice: Client, conversation: Conversation, said: Message
+) -> None:
+    SharingRules.objects.create(most_links=1)
+    ended = make(conversation, snapshot(said))
+    Share.objects.update(expires_at=timezone.now())
+    opened = make(conversation, snapshot(said))
+    refused = browser_of_alice.post(f"/shares/{ended.pk}/", form())
+    assert refused.status_code == 422
+    assert "as many links open as you may" in errors(refused)
+    assert browser_of_alice.post(f"/shares/{opened.pk}/", form(note="Another")).status_code == 302
+    sharing.close([opened])
+    assert browser_of_alice.post(f"/shares/{ended.pk}/", form()).status_code == 302
+    assert set(Share.objects.open()) == {ended}
 
 
 def test_with_ten_thousand_links_one_more_is_refused_in_words_and_the_list_goes_on(

@@ -44,77 +44,78 @@ TABLE = """
                                                     | | | | | | | stranger
                                                     | | | | | | | | revoked link
                                                     | | | | | | | | | expired link
-                                                    | | | | | | | | | | wrong password
-                                                    | | | | | | | | | | | removed while connected
-                                                    | | | | | | | | | | | | left the group
+                                                    | | | | | | | | | | used-up link
+                                                    | | | | | | | | | | | wrong password
+                                                    | | | | | | | | | | | | removed while connected
+                                                    | | | | | | | | | | | | | left the group
 By its pages
-read the page                                       o o o o o . . i . . . . .
-read what is new                                    o o o o o . . i . . . . .
-read one message                                    o o o o o . . i . . . . .
-read earlier messages                               o o o o o . . i . . . . .
-read later messages                                 o o o o o . . i . . . . .
-copy a message                                      o o o o o . . i . . . . .
-see an image                                        o o o o o . . i . . . . .
-see what it cost                                    o o o o o . . i . . . . .
-see who may be named                                o o o o - . . i . . . . .
-see who is there                                    o o o o o . . i . . . . .
-open the form to edit the owner's                   o o - - - . . i . . . . .
-open the form to rename                             o o - - - . . i . . . . .
-open the form to delete a message                   o o - - - . . i . . . . .
-open the form to delete                             o o - - - . . i . . . . .
-open the form to leave                              o o o o o . . i . . . . .
-open the form to share                              o o - - - . . i . . . . .
+read the page                                       o o o o o . . i . . . . . .
+read what is new                                    o o o o o . . i . . . . . .
+read one message                                    o o o o o . . i . . . . . .
+read earlier messages                               o o o o o . . i . . . . . .
+read later messages                                 o o o o o . . i . . . . . .
+copy a message                                      o o o o o . . i . . . . . .
+see an image                                        o o o o o . . i . . . . . .
+see what it cost                                    o o o o o . . i . . . . . .
+see who may be named                                o o o o - . . i . . . . . .
+see who is there                                    o o o o o . . i . . . . . .
+open the form to edit the owner's                   o o - - - . . i . . . . . .
+open the form to rename                             o o - - - . . i . . . . . .
+open the form to delete a message                   o o - - - . . i . . . . . .
+open the form to delete                             o o - - - . . i . . . . . .
+open the form to leave                              o o o o o . . i . . . . . .
+open the form to share                              o o - - - . . i . . . . . .
 By a POST
-say how far one has seen it                         o o o o o . . i . . . . .
-ask                                                 o o o o - . . i . . . . .
-ask again                                           o o o o - . . i . . . . .
-let an answer go on                                 o o o o - . . i . . . . .
-stop                                                o o o o - . . i . . . . .
-show another branch                                 o o o o - . . i . . . . .
-send what waits at once                             o o o o - . . i . . . . .
-take back what waits                                ! ! o ! - . . i . . . . .
-edit the owner's question                           o o - - - . . i . . . . .
-edit the writer's question                          o o o - - . . i . . . . .
-rename                                              o o - - - . . i . . . . .
-delete a message                                    o o - - - . . i . . . . .
-delete                                              o o - - - . . i . . . . .
-invite                                              o o - - - . . i . . . . .
-change a role                                       o o - - - . . i . . . . .
-remove somebody                                     o o - - - . . i . . . . .
-leave                                               o o o ! o . . i . . . . .
-preview a link                                      o o - - - . . i . . . . .
-make a link                                         o o - - - . . i . . . . .
+say how far one has seen it                         o o o o o . . i . . . . . .
+ask                                                 o o o o - . . i . . . . . .
+ask again                                           o o o o - . . i . . . . . .
+let an answer go on                                 o o o o - . . i . . . . . .
+stop                                                o o o o - . . i . . . . . .
+show another branch                                 o o o o - . . i . . . . . .
+send what waits at once                             o o o o - . . i . . . . . .
+take back what waits                                ! ! o ! - . . i . . . . . .
+edit the owner's question                           o o - - - . . i . . . . . .
+edit the writer's question                          o o o - - . . i . . . . . .
+rename                                              o o - - - . . i . . . . . .
+delete a message                                    o o - - - . . i . . . . . .
+delete                                              o o - - - . . i . . . . . .
+invite                                              o o - - - . . i . . . . . .
+change a role                                       o o - - - . . i . . . . . .
+remove somebody                                     o o - - - . . i . . . . . .
+leave                                               o o o ! o . . i . . . . . .
+preview a link                                      o o - - - . . i . . . . . .
+make a link                                         o o - - - . . i . . . . . .
 By its socket
-follow it by its socket                             o o o o o . . i . . . . .
+follow it by its socket                             o o o o o . . i . . . . . .
 By its maker's page about a link
-open the page about a link                          o . . . . . . i . . . . .
-change a link                                       o . . . . . . i . . . . .
-give a link another address                         o . . . . . . i . . . . .
-close a link                                        o . . . . . . i . . . . .
+open the page about a link                          o . . . . . . i . . . . . .
+change a link                                       o . . . . . . i . . . . . .
+give a link another address                         o . . . . . . i . . . . . .
+close a link                                        o . . . . . . i . . . . . .
 By a link's page
-read a link for named members                       o . . . . o . i . . k . .
-read a link for members                             o o o o o o o i . . k o o
-read a link for anyone                              o o o o o o o o . . k o o
-read what is above in a link for named members      o . . . . o . i . . k . .
-read what is above in a link for members            o o o o o o o i . . k o o
-read what is above in a link for anyone             o o o o o o o o . . k o o
-see an image of a link for named members            o . . . . o . i . . . . .
-see an image of a link for members                  o o o o o o o i . . . o o
-see an image of a link for anyone                   o o o o o o o o . . . o o
-give a link for named members a password            o . . . . o . i . . ! . .
-give a link for members a password                  o o o o o o o i . . ! o o
-give a link for anyone a password                   o o o o o o o o . . ! o o
+read a link for named members                       o . . . . o . i . . . k . .
+read a link for members                             o o o o o o o i . . . k o o
+read a link for anyone                              o o o o o o o o . . . k o o
+read what is above in a link for named members      o . . . . o . i . . . k . .
+read what is above in a link for members            o o o o o o o i . . . k o o
+read what is above in a link for anyone             o o o o o o o o . . . k o o
+see an image of a link for named members            o . . . . o . i . . . . . .
+see an image of a link for members                  o o o o o o o i . . . . o o
+see an image of a link for anyone                   o o o o o o o o . . . . o o
+give a link for named members a password            o . . . . o . i . . . ! . .
+give a link for members a password                  o o o o o o o i . . . ! o o
+give a link for anyone a password                   o o o o o o o o . . . ! o o
 By a link's socket
-follow a link for named members                     o . . . . o . . . . . . .
-follow a link for members                           o o o o o o o . . . . o o
-follow a link for anyone                            o o o o o o o o . . . o o
+follow a link for named members                     o . . . . o . . . . . . . .
+follow a link for members                           o o o o o o o . . . . . o o
+follow a link for anyone                            o o o o o o o o . . . . o o
 By a fork
-open the form to continue a link for named members  o . . . . o . i . . . . .
-open the form to continue a link for members        o o o o o o o i . . . o o
-open the form to continue a link for anyone         o o o o o o o i . . . o o
-continue a link for named members                   o . . . . o . i . . . . .
-continue a link for members                         o o o o o o o i . . . o o
-continue a link for anyone                          o o o o o o o i . . . o o
+open the form to continue a link for named members  o . . . . o . i . . . . . .
+open the form to continue a link for members        o o o o o o o i . . . . o o
+open the form to continue a link for anyone         o o o o o o o i . . . . o o
+continue a link for named members                   o . . . . o . i . . . . . .
+continue a link for members                         o o o o o o o i . . . . o o
+continue a link for anyone                          o o o o o o o i . . . . o o
 """
 LINES = TABLE.strip("\n").splitlines()
 WHO = [line.strip(" |") for line in LINES if line.startswith("  ")]

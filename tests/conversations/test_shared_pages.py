@@ -58,7 +58,7 @@ def test_a_reader_sees_the_path_without_signing_in_and_needs_no_script(
 def test_every_answer_says_that_it_is_for_nobody_else(
     conversation: Conversation, question: Message, said: Message, charlie: User, client: Client
 ) -> None:
-    """Also the refusals, what leads to signing in, and the pages with a form: those tell their address to us alone."""
+    """Also the refusals, what leads to signing in, and the pages with a form: those tell our host, and no address."""
     illustrate(question)
     here = make(conversation, snapshot(said, may_fork=True)).get_absolute_url()
     page = client.get(here)
@@ -77,7 +77,7 @@ def test_every_answer_says_that_it_is_for_nobody_else(
     for response in replies + forms:
         assert response["X-Robots-Tag"] == "noindex, nofollow"
         assert response["Cache-Control"] == "private, no-store"
-        assert response["Referrer-Policy"] == ("same-origin" if response in forms else "no-referrer")
+        assert response["Referrer-Policy"] == ("strict-origin" if response in forms else "no-referrer")
         assert response["Cross-Origin-Resource-Policy"] == "same-origin"
         assert response["X-Frame-Options"] == "DENY"
         assert "Access-Control-Allow-Origin" not in response
@@ -229,6 +229,21 @@ def test_a_link_opens_as_often_as_it_may_and_looking_again_is_the_same_visit(
     forged = Client()
     forged.cookies["visit"] = f"{2**40}.{'0' * 64}"
     assert forged.get(here).status_code == 404
+
+
+@pytest.mark.parametrize("verb", ["get", "head", "post"])
+@pytest.mark.parametrize("password", [None, "a green harbour"])
+def test_what_is_used_up_is_told_apart_by_no_verb(
+    conversation: Conversation, said: Message, client: Client, verb: str, password: str | None
+) -> None:
+    """Not by its password's form either."""
+    share = make(conversation, snapshot(said, most_visits=1, password=password))
+    assert client.head(share.get_absolute_url()).status_code == 200
+    assert not Visit.objects.exists()  # a HEAD is none
+    assert sharing.count_visit(share, None)
+    answer, nothing = (getattr(client, verb)(f"/s/{it.token}/") for it in (share, Share()))
+    assert told(answer) == told(nothing)
+    assert answer.status_code == 404
 
 
 def test_a_visit_is_over_after_an_hour(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
 from uuid import uuid4
@@ -17,6 +18,7 @@ from accounts.models import User
 from catalog.models import Route
 from conversations import asking, chores, sharing
 from conversations.errors import (
+    GoneError,
     NothingToContinueError,
     NothingToShareError,
     TooManyGuessesError,
@@ -25,6 +27,7 @@ from conversations.errors import (
 )
 from conversations.models import Attachment, Conversation, Generation, Guess, Message, Share, SharingRules, Visit
 from tests.shares import answered, illustrate, live, make, snapshot
+from tests.workers import in_thread, wait_for_waiters
 
 # The address
 
@@ -260,6 +263,43 @@ def test_anothers_key_makes_a_link_of_ones_own(
     assert hers.conversation == conversation
 
 
+def test_what_was_deleted_since_it_was_chosen_is_refused_in_words_and_nothing_is_made_or_changed(
+    conversation: Conversation, question: Message, said: Message, alice: User, charlie: User
+) -> None:
+    group = Group.objects.create(name="Writers")
+    whole, cut = make(conversation, snapshot(question)), {"audience": Share.Audience.NAMED}
+    before = list(Share.objects.values())
+    everybody = snapshot(question, **cut, members=[charlie]), live(**cut, groups=[group]), snapshot(said)
+    asking.remove(said)
+    User.objects.filter(pk=charlie.pk).delete()
+    Group.objects.filter(pk=group.pk).delete()
+    for terms in everybody:
+        with pytest.raises(GoneError):
+            sharing.make(conversation, alice, terms, uuid4())
+        with pytest.raises(GoneError):
+            sharing.change(Share.objects.get(pk=whole.pk), terms)
+    asking.remove(question)
+    with pytest.raises(NothingToShareError):
+        sharing.make(conversation, alice, live(), uuid4())
+    asking.delete(conversation)
+    with pytest.raises(NothingToShareError):
+        sharing.make(conversation, alice, live(), uuid4())
+    assert list(Share.objects.values()) == [{**before[0], "leaf_id": None}]
+
+
+def test_who_deletes_what_is_being_shared_waits_and_then_closes_the_link(
+    conversation: Conversation, said: Message
+) -> None:
+    with ThreadPoolExecutor(1) as pool:
+        with transaction.atomic():
+            share = make(conversation, snapshot(said))
+            late = in_thread(pool, lambda: asking.remove(said))
+            wait_for_waiters(1)
+        late.result(10)
+    share.refresh_from_db()
+    assert share.leaf is None
+
+
 # Visits
 
 
@@ -378,6 +418,17 @@ def test_a_second_click_makes_no_second_copy(conversation: Conversation, said: M
     made = at_once([lambda: sharing.fork(Share.objects.get(pk=share.pk), charlie, key)] * 4)
     assert {it.conversation.pk for it in made} == {key}
     assert charlie.conversations.count() == 1
+
+
+def test_anothers_key_makes_a_copy_of_ones_own_and_who_is_gone_has_none(
+    conversation: Conversation, said: Message, charlie: User
+) -> None:
+    share = make(conversation, snapshot(said))
+    assert sharing.fork(share, charlie, conversation.pk).conversation.owner == charlie
+    User.objects.filter(pk=charlie.pk).delete()
+    with pytest.raises(GoneError):
+        sharing.fork(share, charlie, uuid4())
+    assert Conversation.objects.get() == conversation
 
 
 def test_what_is_being_written_is_not_copied(conversation: Conversation, question: Message, charlie: User) -> None:
