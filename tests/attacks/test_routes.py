@@ -212,6 +212,7 @@ TABLE = """
 /c/<uuid:conversation_id>/seen/                                      405 405 405 405 405 405  401 401 404 303 404 404
 /c/<uuid:conversation_id>/people/                                    in  in  404 200 404 404  401 401 404 422 404 404
 /c/<uuid:conversation_id>/people/<uuid:membership_id>/               405 405 405 405 405 405  401 401 404 303 404 404
+/c/<uuid:conversation_id>/names/                                     in  in  404 200 404 404  405 405 405 405 405 405
 /c/<uuid:conversation_id>/leave/                                     in  in  404 200 404 404  401 401 404 422 404 404
 /c/<uuid:conversation_id>/m/<uuid:message_id>/                       in  in  404 302 404 404  405 405 405 405 405 405
 /c/<uuid:conversation_id>/m/<uuid:message_id>/earlier/               in  in  404 200 404 404  405 405 405 405 405 405
