@@ -5,6 +5,9 @@ const words = JSON.parse(document.getElementById("words").textContent);
 const translate = (english, values = {}) => (words[english] ?? english).replace(/{(\w+)}/g, (_, name) => values[name]);
 const byId = (id) => document.getElementById(id);
 
+/** A page of ours or a part of one, asked of our own server: its scripts stay dead, a visit would show no less. */
+const parsed = (html) => new DOMParser().parseFromString(html, "text/html");
+
 /** Copy, and let the button say so for a moment. Whether it could. */
 async function copyBy(button, text) {
   if (!(await write(text).catch(() => false))) return false;

@@ -27,8 +27,7 @@ async function listNow(shown = "") {
 
   /** Of a list that one has scrolled down in, no more than the lines that are there. */
   function mark(list, text) {
-    const anew = new DOMParser().parseFromString(text, "text/html");
-    for (const { id, parentElement: line } of anew.querySelectorAll("[data-asked] > a")) {
+    for (const { id, parentElement: line } of parsed(text).querySelectorAll("[data-asked] > a")) {
       if (list.contains(byId(id))) byId(id).parentElement.replaceWith(line);
     }
   }
@@ -40,7 +39,7 @@ async function listNow(shown = "") {
     looking = setTimeout(look, wait);
   }
 
-  let wasOpen = isOpen();
+  let wasOpen = document.readyState === "complete"; // it came with the first sharing
   document.addEventListener("htmx:ws:after:connection", () => {
     if (wasOpen) lookSoon(Math.random() * 2_000); // not all at once
     wasOpen = true;

@@ -6,6 +6,7 @@
   const question = () => byId("question");
   const list = () => byId("names");
   const options = () => [...(list()?.children ?? [])]; // who may only read has no list
+  const chosen = () => options().find((it) => it.ariaSelected === "true");
   let waiting = 0;
   let wanted = null; // the words that were looked for last
   let settled = null; // words to offer nothing for, nor for longer ones: chosen, nobody's, or sent away
@@ -23,9 +24,14 @@
     const isShared = byId("cursor")?.matches("[data-shared]");
     const isSettled = wanted === null || (settled !== null && wanted.startsWith(settled));
     if (!isShared || isSettled) return show("");
-    for (const it of options()) if (!` ${it.textContent}`.toLowerCase().includes(` ${wanted}`.toLowerCase())) it.remove();
-    point(options().find((it) => it.ariaSelected === "true") ?? options()[0]); // Enter takes nobody who is not meant by now
+    weed(wanted);
     waiting = setTimeout(look, WAIT, wanted);
+  }
+
+  /** Enter takes nobody who is not meant by now. */
+  function weed(words) {
+    for (const it of options()) if (!` ${it.textContent}`.toLowerCase().includes(` ${words}`.toLowerCase())) it.remove();
+    point(chosen() ?? options()[0]);
   }
 
   async function look(words) {
@@ -39,8 +45,9 @@
 
   function show(found) {
     if (!found && !options().length) return;
-    list().replaceChildren(...new DOMParser().parseFromString(found, "text/html").body.children);
-    point(options()[0]);
+    const name = chosen()?.textContent;
+    list().replaceChildren(...parsed(found).body.children);
+    point(options().find((it) => it.textContent === name) ?? options()[0]);
   }
 
   function point(option) {
@@ -70,7 +77,7 @@
     const all = options();
     if (!all.length || event.target !== question() || event.isComposing || event.keyCode === 229) return;
     if (event.ctrlKey || event.metaKey || event.altKey || event.shiftKey) return;
-    const now = all.findIndex((it) => it.ariaSelected === "true");
+    const now = all.indexOf(chosen());
     const deed = {
       ArrowDown: () => point(all[(now + 1) % all.length]),
       ArrowUp: () => point(all.at(now - 1)),

@@ -36,7 +36,7 @@
     if (!document.hidden || !may() || !globalThis.listNow) return;
     const text = await listNow();
     if (!text || !document.hidden) return;
-    const now = named(new DOMParser().parseFromString(text, "text/html"));
+    const now = named(parsed(text));
     for (const [id, link] of now) {
       if (!known.has(id)) tell(link.lastChild.textContent.trim(), link, translate("You are named here."));
     }

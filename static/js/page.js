@@ -460,7 +460,7 @@
   }
 
   function fillDialog(html) {
-    const card = new DOMParser().parseFromString(html, "text/html").querySelector("main.card");
+    const card = parsed(html).querySelector("main.card");
     if (!card) return false;
     const dialog = byId("dialog");
     const head = card.querySelector("h1");

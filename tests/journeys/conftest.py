@@ -195,6 +195,11 @@ def assert_same_as_a_reload(window: Window, *pages: Page) -> None:
     fresh.close()
 
 
+def until_it_shares(page: Page) -> None:
+    """Its scripts for that came with the first sharing that it showed. (`wait_for_function` is against our CSP.)"""
+    until(lambda: page.evaluate("typeof listNow === 'function'"), lambda: "the scripts did not come")
+
+
 def until(look: Callable[[], object], otherwise: Callable[[], str], seconds: float = 5) -> None:
     """For what Playwright has no expectation for; every look is a round trip to the browser."""
     deadline = time.monotonic() + seconds

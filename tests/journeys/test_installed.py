@@ -65,7 +65,9 @@ def test_an_answer_that_ends_in_a_hidden_tab_is_told_of_to(
     gate.open()
     if wants:
         until(lambda: page.evaluate(NOTICES), lambda: "nobody was told")
-        assert page.evaluate(NOTICES) == [["What is a monad?", "The answer has ended."]]
+        [[title, said]] = page.evaluate(NOTICES)
+        assert title in {"What is a monad?", "A short title"}  # as it was by then
+        assert said == "The answer has ended."
         wait_for_end(page)
     hide(page, False)
     wait_for_end(page)

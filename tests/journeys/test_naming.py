@@ -10,7 +10,7 @@ from accounts.preferences import Preferences
 from catalog.models import Route
 from conversations import joining
 from conversations.models import Conversation, Mention, Role
-from tests.journeys.conftest import House, Visit, ask, until, wait_for_end
+from tests.journeys.conftest import House, Visit, ask, until, until_it_shares, wait_for_end
 from tests.journeys.looking import LOOKS, look
 from tests.journeys.test_installed import CONTROLLED, NOTICES, hide
 from tests.journeys.test_together import started
@@ -29,7 +29,7 @@ def with_the(team: list[User], page: Page) -> Conversation:
     for member in team:
         joining.invite(conversation, member, Role.WRITER)
     expect(page.locator("#cursor[data-shared]")).to_have_count(1)
-    page.wait_for_function("globalThis.listNow")  # its scripts came with the first sharing
+    until_it_shares(page)
     return conversation
 
 
@@ -120,6 +120,27 @@ def test_enter_takes_nobody_who_is_not_meant_by_now(
     page.route("**/names/**", lambda _: None)  # no answer comes
     question.press_sequentially("b")
     names(page, "Bob")
+    question.press("Enter")
+    expect(question).to_have_value("@Bob ")
+
+
+def test_who_was_pointed_at_stays_so_as_the_names_come(
+    visit: Visit, alice: User, team: list[User], route: Route, upstream: Upstream
+) -> None:
+    page = visit(alice).tab()
+    with_the(team, page)
+    question = page.locator("#question")
+    question.press_sequentially("@b")
+    names(page, "Bo Lindqvist-Featherstonehaugh of the Far North", "Bob")
+    question.press("ArrowDown")
+    with page.expect_response("**/names/?find=bo"):
+        question.press_sequentially("o")
+    question.press_sequentially("b")
+    names(page, "Bob")
+    with page.expect_response("**/names/?find=bo"):
+        question.press("Backspace")
+    names(page, "Bo Lindqvist-Featherstonehaugh of the Far North", "Bob")
+    expect(question).to_have_attribute("aria-activedescendant", "name-2")
     question.press("Enter")
     expect(question).to_have_value("@Bob ")
 

@@ -12,7 +12,7 @@ from accounts.models import User
 from catalog.models import Route
 from conversations import joining
 from conversations.models import Conversation, Membership, Role
-from tests.journeys.conftest import House, Visit, Window, answer, ask, wait_for_end
+from tests.journeys.conftest import House, Visit, Window, answer, ask, until_it_shares, wait_for_end
 from tests.journeys.looking import LOOKS, look
 from tests.upstream import Gate, Script, Upstream
 
@@ -256,6 +256,7 @@ def test_nor_does_it_lose_what_somebody_had_scrolled_down_to(
     wait_for_end(his)
     his.locator("#sidebar .older a").first.scroll_into_view_if_needed()
     expect(listed(his)).to_have_count(62)
+    until_it_shares(his)
     with house.cable.unplugged():
         Conversation.objects.filter(title=listed(his).nth(1).inner_text()).update(title="Another name")
     expect(his.locator("#conversations")).to_contain_text("Another name")
