@@ -257,9 +257,9 @@ def fork(share: Share, reader: User, key: UUID) -> Forked:
     if not shown:
         raise NothingToContinueError
     mine = Conversation.objects.owned_by(reader).filter(pk=key)
-    if made := mine.first():
-        return Forked(made, left_out)
     if Conversation.objects.filter(pk=key).exists():
+        if made := mine.first():
+            return Forked(made, left_out)
         key = uuid4()  # that one is another's
     try:
         with transaction.atomic():
