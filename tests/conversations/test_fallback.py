@@ -47,7 +47,7 @@ async def ended(generation: Generation) -> tuple[str, str]:
 
 async def calls() -> list[tuple[str, str]]:
     """Which models were asked for an answer, and what came of it; "" is well."""
-    rows = Call.objects.filter(purpose="answer").order_by("number").values_list("model", "reply__error_code")
+    rows = Call.objects.filter(purpose="answer").order_by("created_at", "number").values_list("model", "reply__error_code")
     return await sync_to_async(lambda: list(rows))()
 
 
