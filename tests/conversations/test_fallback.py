@@ -47,8 +47,8 @@ async def ended(generation: Generation) -> tuple[str, str]:
 
 async def calls() -> list[tuple[str, str]]:
     """Which models were asked for an answer, and what came of it; "" is well."""
-    rows = Call.objects.filter(purpose="answer").order_by("created_at", "number").values_list("model", "reply__error_code")
-    return await sync_to_async(lambda: list(rows))()
+    rows = Call.objects.filter(purpose="answer").order_by("created_at", "number")
+    return await sync_to_async(lambda: list(rows.values_list("model", "reply__error_code")))()
 
 
 async def test_another_model_answers_and_the_page_says_which(
