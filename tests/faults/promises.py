@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Iterable
+from functools import partial
 from pathlib import Path
 
 from tests.chatsite.processes import mentioning
@@ -87,7 +88,7 @@ async def nothing_shown_is_missing(tabs: Iterable[Tab]) -> None:
     for tab in tabs:
         fresh = await tab.load()
         assert counted(text_of(fresh)) >= tab.shown, f"{tab.question}: {tab.shown} words were shown"
-        await _soon(lambda tab=tab: _difference(tab), "a tab and its page differ")  # type: ignore[misc]  # mypy can't type a default
+        await _soon(partial(_difference, tab), "a tab and its page differ")
 
 
 async def _difference(tab: Tab) -> str:

@@ -33,6 +33,14 @@ def with_the(team: list[User], page: Page) -> Conversation:
     return conversation
 
 
+@pytest.fixture
+def hers(visit: Visit, alice: User, team: list[User], route: Route, upstream: Upstream) -> Page:
+    """Alice's page of it."""
+    page = visit(alice).tab()
+    with_the(team, page)
+    return page
+
+
 def offered(page: Page) -> Locator:
     return page.locator("#names > li")
 
@@ -108,38 +116,30 @@ def test_by_mouse_and_only_where_a_name_begins(
     names(page)
 
 
-def test_enter_takes_nobody_who_is_not_meant_by_now(
-    visit: Visit, alice: User, team: list[User], route: Route, upstream: Upstream
-) -> None:
+def test_enter_takes_nobody_who_is_not_meant_by_now(hers: Page) -> None:
     """Names that are looked for are late; those that are shown are weeded at once."""
-    page = visit(alice).tab()
-    with_the(team, page)
-    question = page.locator("#question")
+    question = hers.locator("#question")
     question.press_sequentially("@bo")
-    names(page, "Bo Lindqvist-Featherstonehaugh of the Far North", "Bob")
-    page.route("**/names/**", lambda _: None)  # no answer comes
+    names(hers, "Bo Lindqvist-Featherstonehaugh of the Far North", "Bob")
+    hers.route("**/names/**", lambda _: None)  # no answer comes
     question.press_sequentially("b")
-    names(page, "Bob")
+    names(hers, "Bob")
     question.press("Enter")
     expect(question).to_have_value("@Bob ")
 
 
-def test_who_was_pointed_at_stays_so_as_the_names_come(
-    visit: Visit, alice: User, team: list[User], route: Route, upstream: Upstream
-) -> None:
-    page = visit(alice).tab()
-    with_the(team, page)
-    question = page.locator("#question")
+def test_who_was_pointed_at_stays_so_as_the_names_come(hers: Page) -> None:
+    question = hers.locator("#question")
     question.press_sequentially("@b")
-    names(page, "Bo Lindqvist-Featherstonehaugh of the Far North", "Bob")
+    names(hers, "Bo Lindqvist-Featherstonehaugh of the Far North", "Bob")
     question.press("ArrowDown")
-    with page.expect_response("**/names/?find=bo"):
+    with hers.expect_response("**/names/?find=bo"):
         question.press_sequentially("o")
     question.press_sequentially("b")
-    names(page, "Bob")
-    with page.expect_response("**/names/?find=bo"):
+    names(hers, "Bob")
+    with hers.expect_response("**/names/?find=bo"):
         question.press("Backspace")
-    names(page, "Bo Lindqvist-Featherstonehaugh of the Far North", "Bob")
+    names(hers, "Bo Lindqvist-Featherstonehaugh of the Far North", "Bob")
     expect(question).to_have_attribute("aria-activedescendant", "name-2")
     question.press("Enter")
     expect(question).to_have_value("@Bob ")
