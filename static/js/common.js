@@ -11,11 +11,15 @@ const parsed = (html) => new DOMParser().parseFromString(html, "text/html");
 /** Copy, and let the button say so for a moment. Whether it could. */
 async function copyBy(button, text) {
   if (!(await write(text).catch(() => false))) return false;
+  if (button.dataset.says) return true; // so already: what it said before must come back
   const icon = button.querySelector("use");
-  const before = icon?.getAttribute("href") ?? button.textContent;
-  if (icon) icon.setAttribute("href", "#i-check");
-  else button.textContent = translate("Copied");
-  setTimeout(() => (icon ? icon.setAttribute("href", before) : (button.textContent = before)), 1_500);
+  const say = (it) => (icon ? icon.setAttribute("href", it) : (button.textContent = it));
+  button.dataset.says = icon?.getAttribute("href") ?? button.textContent;
+  say(icon ? "#i-check" : translate("Copied"));
+  setTimeout(() => {
+    say(button.dataset.says);
+    delete button.dataset.says;
+  }, 1_500);
   return true;
 }
 

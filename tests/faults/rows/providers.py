@@ -9,7 +9,7 @@ from tests.faults.house import House, eventually
 from tests.faults.model import words
 from tests.faults.pages import Tab
 from tests.faults.table import row
-from tests.upstream import Script
+from tests.upstream import Gate, Script
 
 CLOCKS = {"FIRST_EVENT_SECONDS": "3", "IDLE_SECONDS": "3", "TOTAL_SECONDS": "25"}
 BEGUN = Script().role().tokens(words(0, 20), 40)
@@ -37,14 +37,18 @@ async def a_provider_falls_silent(house: House, crowd: Crowd) -> None:
 async def a_provider_hangs_up(house: House, crowd: Crowd) -> None:
     """FIN, RST or a body that just ends in the middle of answers: each goes on once from its last word; when it is cut
     again it has failed with its words. One that had said that it was finished is whole."""
-    ends = [Script.cut, Script.reset]
-    once = [await _asked(crowd, end(BEGUN.pause(0.5))) for end in ends]
-    rest = Script().role().tokens(words(20, 25), 40).pause(0.5)
-    again = [await _asked(crowd, end(BEGUN.pause(0.5)), end(rest)) for end in ends]
-    finished = [await _asked(crowd, end(BEGUN.finish()), length=20) for end in ends]
-    await crowd.done([*once, *finished], 15)
-    await crowd.ended(again, 15, "failed")
-    assert [tab.shown for tab in again] == [25, 25]
+    rest = Script().role().tokens(words(20, 25), 40)
+    for end in (Script.cut, Script.reset):
+        gates = Gate(), Gate(), Gate()  # a reset takes with it what was not read yet
+        once = await _asked(crowd, end(BEGUN.gate(gates[0])))
+        again = await _asked(crowd, end(BEGUN.gate(gates[1])), end(rest.gate(gates[2])))
+        finished = await _asked(crowd, end(BEGUN.finish()), length=20)
+        for gate, tab, count in zip(gates, (once, again, again), (20, 20, 25), strict=True):
+            await crowd.shown([tab], count)
+            gate.open()
+        await crowd.done([once, finished], 15)
+        await crowd.ended([again], 15, "failed")
+        assert again.shown == 25
 
 
 @row("F10-cable")
