@@ -21,7 +21,7 @@ from conversations.log import Log
 from conversations.models import Generation, Pulse
 from conversations.tracing import trace
 from providers.connections import Clients
-from usage import alerting, reconciling, spending
+from usage import alerting, reconciling, spending, totalling
 
 logger = logging.getLogger(__name__)
 
@@ -31,6 +31,7 @@ SWEEP_SECONDS = 5.0
 CHARGE_SECONDS = 60.0
 ALERT_SECONDS = 10.0
 MAIL_SECONDS = 10.0
+TOTALS_SECONDS = 10.0  # what is not added up yet, each who looks at the spending of a month adds up
 BALANCE_SECONDS = 60.0  # between two looks at which providers are to be asked for theirs
 THREADS = 4  # into the database, for beginnings and endings, of which hundreds may be waiting
 
@@ -70,6 +71,7 @@ class Worker:
             asyncio.create_task(self._often(settings.REAPER_SECONDS, self._reap)),
             asyncio.create_task(self._often(SWEEP_SECONDS, self._sweep)),
             asyncio.create_task(self._often(CHARGE_SECONDS, self._charge)),
+            asyncio.create_task(self._often(TOTALS_SECONDS, self._add_up)),
             asyncio.create_task(self._often(BALANCE_SECONDS, self._reconcile)),
             asyncio.create_task(self._often(ALERT_SECONDS, self._alert)),
             asyncio.create_task(self._often(MAIL_SECONDS, self._mail)),
@@ -198,6 +200,10 @@ class Worker:
             logger.warning("charged %d calls that nobody told of", charged)
         if freed := await self._cross(chores.free_holds):
             logger.warning("freed %d holds of answers that are no more", freed)
+
+    async def _add_up(self) -> None:
+        while await self._cross(totalling.add_up) == totalling.BATCH:
+            pass
 
     async def _reconcile(self) -> None:
         for provider in await self._cross(reconciling.due):

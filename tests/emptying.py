@@ -10,7 +10,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.postgresql.operations import DatabaseOperations
 from django.db.models.signals import post_migrate
 
-KEPT = {"django_content_type", "auth_permission"}  # what the migrations filled
+KEPT = {"django_content_type", "auth_permission", "usage_totalscalendar"}  # what the migrations filled
 
 
 class Emptying(DatabaseOperations):

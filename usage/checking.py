@@ -51,6 +51,23 @@ _CHECKS = {
                 FROM usage_hold WHERE b.id = ANY(balances)
           ) AS sums
          WHERE (b.held_cost, b.held_tokens, b.held_requests) <> (sums.cost, sums.tokens, sums.requests)""",
+    "{0}: by {1} {2} is summed up, and the ledger holds {3}.": """
+        WITH ledger AS (
+            SELECT of, (sent_at AT TIME ZONE zone)::date AS day, coalesce(sum(cost), 0)::numeric(20, 12) AS cost,
+                   sum(cache_hit_tokens + cache_miss_tokens + output_tokens)::bigint AS tokens,
+                   count(*) FILTER (WHERE kind = 'charge') AS charges
+              FROM usage_charge, usage_totalscalendar, (VALUES ('model'), ('member'), ('conversation')) AS kinds (of)
+             GROUP BY 1, 2
+        ), kept AS (
+            SELECT of, day, sum(cost)::numeric(20, 12) AS cost,
+                   sum(cache_hit_tokens + cache_miss_tokens + output_tokens)::bigint AS tokens,
+                   sum(charges)::bigint AS charges
+              FROM usage_total GROUP BY 1, 2
+        )
+        SELECT day, of, coalesce(kept.cost || ' with ' || kept.tokens || ' tokens', 'nothing'),
+               coalesce(ledger.cost || ' with ' || ledger.tokens || ' tokens', 'nothing')
+          FROM ledger FULL JOIN kept USING (of, day)
+         WHERE (ledger.cost, ledger.tokens, ledger.charges) IS DISTINCT FROM (kept.cost, kept.tokens, kept.charges)""",
     "{0} calls have ended and are not charged once.": """
         SELECT count(*) FROM usage_call AS call JOIN usage_reply ON call_id = id
          WHERE (SELECT count(*) FROM usage_charge AS c WHERE c.call_id = call.id AND c.kind = 'charge') <> 1

@@ -12,14 +12,14 @@ from uuid import UUID
 
 from django.conf import settings
 from django.contrib.auth.models import Group
-from django.db.models import Sum
+from django.db.models import F, Sum
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from accounts.models import User
 from usage import holding
 from usage.holding import UNITS, Standing, in_force
-from usage.models import Balance, Charge, Limit, Raise, RaiseRequest
+from usage.models import Balance, Charge, Limit, Of, Raise, RaiseRequest, Total
 from usage.models.limit import said
 from usage.windows import NEVER, is_rolling, period
 
@@ -140,17 +140,31 @@ def _shared(limits: Iterable[Limit], now: Moment) -> Iterator[Near]:
 
 
 def _spent(window: str, at: datetime) -> Iterator[tuple[str, Sums]]:
-    """By the ledger: of every member, of every group, and of all."""
-    begin, _end = period(window, at, settings.TEAM_ZONE)
-    charges: Any = Charge.objects.sent_within(begin, NEVER)  # the stubs know no keys of a sum
-    rows = charges.values("member_id", "group_ids").annotate(**UNITS)
+    """Of every member, of every group, and of all."""
     sums: dict[str, Sums] = {}
-    for row in rows:
+    for row in _by_ledger(window, at) if is_rolling(window) else _by_totals(window, at):
         for subject in ("team", f"member:{row['member_id']}", *(f"group:{it}" for it in row["group_ids"])):
             so_far = sums.setdefault(subject, dict(NOTHING))
             for unit in so_far:
                 so_far[unit] += row[unit] or 0
     yield from sums.items()
+
+
+def _by_ledger(window: str, at: datetime) -> Any:
+    """Any: the stubs know no keys of a sum."""
+    begin, _end = period(window, at, settings.TEAM_ZONE)
+    return Charge.objects.sent_within(begin, NEVER).values("member_id", "group_ids").annotate(**UNITS)
+
+
+def _by_totals(window: str, at: datetime) -> Any:
+    """The same, of whole days of the team's calendar."""
+    begin, _end = period(window, at, settings.TEAM_ZONE)
+    totals: Any = Total.objects.filter(of=Of.MEMBER, day__gte=begin.astimezone(settings.TEAM_ZONE).date())
+    return totals.values("member_id", "group_ids").annotate(
+        money=Sum("cost"),
+        tokens=Sum(F("cache_hit_tokens") + F("cache_miss_tokens") + F("output_tokens")),
+        requests=Sum("answers"),
+    )
 
 
 def of_member(member: User) -> list[Near]:

@@ -47,6 +47,7 @@ LARGE = {  # tables that grow with every day of use
     "django_session",
     "usage_call",
     "usage_charge",
+    "usage_daytotal",
     "usage_reply",
 }
 SMALL = {  # a few rows for each member, administrator or process, at most
@@ -85,6 +86,8 @@ SMALL = {  # a few rows for each member, administrator or process, at most
     "usage_raise",
     "usage_raiserequest",
     "usage_reading",  # every quarter of an hour one
+    "usage_totalscalendar",  # one row
+    "usage_unsummed",  # of charges since a worker last looked
 }
 
 

@@ -59,6 +59,14 @@ UNBALANCED = """
      WHERE (held_cost, held_tokens, held_requests) <> (holds.cost, holds.tokens, holds.requests)
         OR (NOT is_rolling AND (b.cost, b.tokens, b.requests) <> (ledger.cost, ledger.tokens, ledger.requests))
 """
+UNTOTALLED = """
+    WITH ledger AS (
+        SELECT coalesce(sum(cost), 0) AS cost, count(*) FILTER (WHERE kind = 'charge') AS charges FROM usage_charge
+    ), kept AS (
+        SELECT of, sum(cost) AS cost, sum(charges) AS charges FROM usage_total GROUP BY 1
+    )
+    SELECT count(*) FROM kept, ledger WHERE kept.cost <> ledger.cost OR kept.charges <> ledger.charges
+"""
 CONNECTIONS = """
     SELECT application_name, state, xact_start, query FROM pg_stat_activity
      WHERE backend_type = 'client backend' AND application_name <> 'faults'
@@ -125,6 +133,7 @@ async def what_was_promised_is_settled(house: House) -> None:
     """I3, I4: no Hold is left of what has ended, and what is kept for limits is the sum of the ledger."""
     await _soon(lambda: _count(house, HELD), "holds that nobody freed", house.given_up)
     await _soon(lambda: _count(house, UNBALANCED), "balances that are not the sum of the ledger")
+    await _soon(lambda: _count(house, UNTOTALLED), "kinds of totals that are not the sum of the ledger")
 
 
 async def nothing_is_left_behind(house: House) -> None:

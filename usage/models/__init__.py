@@ -8,6 +8,7 @@ from usage.models.call import Call, Reply
 from usage.models.charge import Charge
 from usage.models.limit import Limit, Raise, RaiseRequest, Unit
 from usage.models.reading import Reading
+from usage.models.total import DayTotal, Of, Total, TotalsCalendar, Unsummed
 
 __all__ = [
     "Act",
@@ -16,12 +17,17 @@ __all__ = [
     "Balance",
     "Call",
     "Charge",
+    "DayTotal",
     "Hold",
     "Limit",
     "Notice",
+    "Of",
     "Raise",
     "RaiseRequest",
     "Reading",
     "Reply",
+    "Total",
+    "TotalsCalendar",
     "Unit",
+    "Unsummed",
 ]

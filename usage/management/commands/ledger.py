@@ -6,7 +6,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from usage import checking, spending
+from usage import checking, spending, totalling
 
 
 class Command(BaseCommand):
@@ -14,11 +14,13 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         deeds = parser.add_subparsers(dest="deed", required=True)
-        deeds.add_parser("check", help="prove that the balances kept are the sums of the ledger; fails if they are not")
+        deeds.add_parser("check", help="prove that what is kept are the sums of the ledger; fails if it is not")
         rerate = deeds.add_parser("rerate", help="what these days would have cost by the prices entered now")
         rerate.add_argument("begin", type=self._day, help="the first day, like 2026-11-01, in the team's time zone")
         rerate.add_argument("end", type=self._day, help="the day after the last")
         deeds.add_parser("charge", help="charge what was answered before there were charges, at the prices of then")
+
+        deeds.add_parser("totals", help="add up the days anew, should `check` say that they are wrong")
 
     @staticmethod
     def _day(said: str) -> datetime:
@@ -30,6 +32,9 @@ class Command(BaseCommand):
                 self._check()
             case "rerate":
                 self._rerate(options["begin"], options["end"])
+            case "totals":
+                totalling.begin_anew()
+                self.stdout.write(f"Added up {sum(iter(totalling.add_up, 0))} charges.")
             case _:
                 self.stdout.write(f"Charged {spending.charge_history()} calls.")
 
