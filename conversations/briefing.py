@@ -12,8 +12,9 @@ from django.utils.translation import gettext_noop
 
 from catalog.models import Route, Step
 from catalog.rules import permits_of
-from conversations import bus, seams
+from conversations import seams
 from conversations.calling import Candidate
+from conversations.deeds import show_anew
 from conversations.ending import Outcome
 from conversations.models import Conversation, Generation, Message
 from conversations.parameters import Parameters
@@ -63,7 +64,7 @@ class Brief:
 def begin(generation: Generation) -> Brief | Outcome:
     """Tell the readers that the answer has begun, and gather what it needs. An Outcome if it is over already."""
     with transaction.atomic():
-        _tell(generation)
+        show_anew(generation.conversation_id, generation.message_id)
         # Stopped between the claim and here, when the hint found nobody to tell; or reaped, had we to wait for long.
         if not Generation.objects.filter(pk=generation.pk, epoch=generation.epoch, stop_requested=False).exists():
             transaction.set_rollback(True)
@@ -75,15 +76,9 @@ def begin(generation: Generation) -> Brief | Outcome:
 def turn_to(generation: Generation, candidate: Candidate) -> None:
     """The next one of the chain has its turn; the answer will say so."""
     with transaction.atomic():
-        _tell(generation)
+        show_anew(generation.conversation_id, generation.message_id)
         mine = Generation.objects.filter(pk=generation.pk, epoch=generation.epoch)
         mine.update(provider=candidate.endpoint.name, model=candidate.model.name, is_fallback=True)
-
-
-def _tell(generation: Generation) -> None:
-    """The readers, that its message looks different now. Takes the conversation's lock."""
-    seq = Conversation.objects.stamp(generation.conversation_id, generation.message_id)
-    bus.tell_conversation(generation.conversation_id, seq)
 
 
 def _brief(generation: Generation, left: float) -> Brief | Outcome:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 from uuid import UUID
@@ -15,8 +16,9 @@ from catalog import circuits
 from catalog.choosing import estimated_tokens
 from catalog.models import LanguageModel
 from conversations import crashing
+from conversations.deeds import show_anew
 from conversations.log import storable
-from conversations.models import Generation
+from conversations.models import Conversation, Generation, Message
 from conversations.models.attachment import IMAGE_TOKENS
 from conversations.prompting import AROUND
 from providers.client import Gather, OnTurn, stream
@@ -29,7 +31,7 @@ from providers.requests import goes_on
 from providers.retrying import FORGIVEN_ONCE
 from usage import holding, spending
 from usage.errors import LimitReachedError
-from usage.models import Call
+from usage.models import Call, Charge
 from usage.tokens import Tokens, count
 
 
@@ -187,10 +189,19 @@ def close_call(call: OpenCall, error_code: str = "", *, is_refused: bool = False
     Told twice, the first stands. `is_refused`: its provider did nothing for it.
     """
     tokens = Tokens() if is_refused else call.tokens()
-    spending.close_call(call.row, tokens, call.candidate.model, error_code=error_code, **call.facts)
+    booked = spending.close_call(call.row, tokens, call.candidate.model, error_code=error_code, **call.facts)
+    if booked and booked.kind == Charge.Kind.LATE:
+        _show_what_it_cost(call.row)
     if call.is_watched:
         call.is_watched = False
         (circuits.let_go if error_code else circuits.succeeded)(call.candidate.model.provider_id)
+
+
+def _show_what_it_cost(call: Call) -> None:
+    """Its answer has ended without us, and pages show an estimate below it."""
+    if message := Message.objects.filter(generation=call.generation_id).first():
+        with suppress(Conversation.DoesNotExist), transaction.atomic():
+            show_anew(message.conversation_id, message.pk)
 
 
 def fail_call(call: OpenCall, error: ProviderError) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from uuid import UUID
 
 from django.db import transaction
 
@@ -29,3 +30,12 @@ def deed(conversation: Conversation, by: User | None = None, role: Role = Role.W
         yield locked
         locked.save(update_fields=COLUMNS)
         bus.tell_conversation(locked.pk, locked.seq, is_listed_anew=locked.is_shared)
+
+
+def show_anew(conversation_id: UUID, message_id: UUID) -> None:
+    """Tell the readers that a message looks different now, by nobody's deed.
+
+    Takes the conversation's lock, so it comes first in its transaction. Raises Conversation.DoesNotExist.
+    """
+    seq = Conversation.objects.stamp(conversation_id, message_id)
+    bus.tell_conversation(conversation_id, seq)

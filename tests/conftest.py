@@ -76,6 +76,12 @@ def the_catalogue_is_read_every_time() -> Iterator[None]:
         yield
 
 
+@pytest.fixture(scope="session", autouse=True)
+def passwords_are_hashed_at_once() -> Iterator[None]:
+    with override_settings(PASSWORD_HASHERS=["tests.hashing.OneRound"]):
+        yield
+
+
 @pytest.fixture(autouse=True)
 def no_language_is_left_over() -> Iterator[None]:
     """A request of the test client speaks in the test's own context; a real one has a context to itself."""

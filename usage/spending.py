@@ -77,13 +77,12 @@ _OPEN = """
 def close_call(call: Call, tokens: Tokens, model: LanguageModel | None = None, **facts: Any) -> Charge | None:
     """Write down what came of a request, in columns of Reply, and what it cost. None: somebody has told before.
 
-    What was estimated in the meantime, for a worker that was taken for dead, is then set right.
+    What was estimated in the meantime, for a worker that was taken for dead, is set right, by a Charge of kind LATE.
     """
     charge = _charge(call, tokens, model, facts.get("returned_model", ""))
     if _write(charge, Reply(call=call, **facts)):
         return charge
-    _tell_late(charge)
-    return None
+    return _tell_late(charge)
 
 
 def _charge(call: Call, tokens: Tokens, model: LanguageModel | None, returned: str, **more: Any) -> Charge:
@@ -166,11 +165,13 @@ _BOOK = f"{_insert(Charge, BOOKED)} ON CONFLICT DO NOTHING RETURNING id, finishe
 _WRITE = {False: _BOOK, True: f"WITH told AS ({_insert(Reply, TOLD)} ON CONFLICT DO NOTHING) {_BOOK}"}
 
 
-def _tell_late(charge: Charge) -> None:
+def _tell_late(charge: Charge) -> Charge | None:
     """What its provider counted, after somebody had estimated it: the difference, once."""
     stands = Charge.objects.filter(call=charge.call_id, kind=Charge.Kind.CHARGE, is_estimated=True).first()
-    if stands and not charge.is_estimated:
-        _write(_difference(stands, charge, Charge.Kind.LATE))
+    if stands is None or charge.is_estimated:
+        return None
+    late = _difference(stands, charge, Charge.Kind.LATE)
+    return late if _write(late) else None
 
 
 DIFFERENCES = (

@@ -18,7 +18,6 @@ from tests.conversations.conftest import (  # noqa: F401  # fixtures work by bei
     conversation,
     generation,
     question,
-    quick_passwords,
     route,
     said,
     upstream,

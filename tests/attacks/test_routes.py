@@ -324,7 +324,7 @@ SOCKETS = {
 
 
 @pytest.fixture
-def committed(transactional_db: None, quick_passwords: None) -> Iterator[World]:
+def committed(transactional_db: None) -> Iterator[World]:
     yield build_world()
 
 

@@ -18,11 +18,6 @@ SECRET, NEWER = "an old secret of forty characters or more", "a newer secret of 
 
 
 @pytest.fixture(autouse=True)
-def quick_passwords(settings: Settings) -> None:
-    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
-
-
-@pytest.fixture(autouse=True)
 def operator(settings: Settings) -> Settings:
     """What the operator set: a secret for keys, nothing private, no key, DeepSeek's own address."""
     settings.PROVIDER_KEYS_SECRETS = (SECRET,)

@@ -28,12 +28,6 @@ from tests.upstream import Upstream
 PASSWORD = "correct horse battery"
 
 
-@pytest.fixture(autouse=True)
-def quick_passwords(settings: Settings) -> None:
-    """Half a second of hashing for every member is saved."""
-    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
-
-
 @pytest.fixture
 def alice(transactional_db: None) -> User:
     return User.objects.create_user("alice@example.org", PASSWORD, name="Alice")

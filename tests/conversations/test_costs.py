@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from uuid import uuid4
@@ -14,8 +15,11 @@ from django.test.utils import CaptureQueriesContext
 from accounts.models import User
 from catalog.amounts import money
 from catalog.models import LanguageModel, Price, Route
-from conversations import asking
+from conversations import asking, calling, ending
+from conversations.calling import Candidate
 from conversations.models import Chunk, Conversation, Generation, Message
+from providers.deltas import Usage
+from providers.messages import ChatMessage, ChatRequest, Clocks, Endpoint
 from tests.conversations.replaying import Writer, assert_same, load
 from tests.usage.conftest import opened
 from usage.models import Call
@@ -92,6 +96,26 @@ def test_an_estimate_says_so_until_its_provider_tells(browser_of_alice: Client, 
     counted = browser_of_alice.get(ended(generation)).content.decode()
     assert "Estimated" not in counted
     assert "0.00038 USD" in counted
+
+
+def test_a_page_that_shows_an_estimate_is_given_what_was_told_late(
+    browser_of_alice: Client, conversation: Conversation
+) -> None:
+    """By a worker that was taken for dead, and had its answer whole."""
+    [writer] = Writer.claim([(Chunk.Kind.TEXT, "A burrito.")])
+    writer.write()
+    model = LanguageModel.objects.select_related("provider").get()
+    request = ChatRequest(model.name, (ChatMessage("user", "What is a monad?"),))
+    candidate = Candidate(model, Endpoint("deepseek", "deepseek", "https://api.example.com"), request, Clocks(), 1)
+    call = calling.open_call(writer.generation, uuid4(), "answer", candidate)
+    ending.end(writer.generation, replace(ending.ABANDONED, may_go_on=False), may=lambda _: True)
+    page = load(browser_of_alice, conversation)
+    assert "Estimated: its provider did not count." in page.articles[-1].html()
+    call.notice(Usage(prompt=1_234, completion=567, reasoning=300, cache_hit=1_000, cache_miss=234))
+    calling.close_call(call)
+    page.apply(browser_of_alice.get(f"{conversation.get_absolute_url()}news/?seq={page.cursor}").content.decode())
+    assert "0.00038 USD" in page.articles[-1].html()
+    assert_same(page, load(browser_of_alice, conversation))
 
 
 def test_a_correction_counts(browser_of_alice: Client, generation: Generation) -> None:

@@ -14,7 +14,7 @@ from playwright.sync_api import Page, expect
 from accounts.models import User
 from catalog.models import LanguageModel, Price, Route
 from tests.journeys.conftest import Visit, Window
-from tests.journeys.looking import LOOKS, PICTURES, barriers, sideways
+from tests.journeys.looking import PICTURES, SIZES, THEMES, barriers, sideways
 from tests.usage.test_previewing import MONTH
 from usage.models import Call, Limit, RaiseRequest
 from usage.spending import close_call
@@ -56,21 +56,23 @@ def spent(alice: User, price: Price) -> None:
     RaiseRequest.objects.create(member=alice, unit="money", window="this_month", words="The thesis is due on Friday.")
 
 
-def seen(page: Page, name: str, looks: str) -> None:
+def seen(page: Page, name: str, size: str) -> None:
     """Nothing sticks out of it, and what is ours there shuts nobody out; the frame around it is Django's."""
-    page.screenshot(path=PICTURES / f"desk-{name}-{looks}.png", full_page=True)
     assert sideways(page) == 0, name
-    found = [it for it in barriers(page, "#content") if not any(words in it for words in DJANGOS)]
-    assert not found, (name, found)
+    for theme, rules in THEMES.items():
+        page.emulate_media(color_scheme=theme)
+        page.screenshot(path=PICTURES / f"desk-{name}-{size}-{theme}.png", full_page=True)
+        found = [it for it in barriers(page, "#content", rules) if not any(words in it for words in DJANGOS)]
+        assert not found, (name, theme, found)
 
 
-@pytest.mark.parametrize("looks", LOOKS)
-def test_every_page_of_money_on_the_desk(visit: Visit, root: User, alice: User, spent: None, looks: str) -> None:
-    window = visit(root, **LOOKS[looks])
+@pytest.mark.parametrize("size", SIZES)
+def test_every_page_of_money_on_the_desk(visit: Visit, root: User, alice: User, spent: None, size: str) -> None:
+    window = visit(root, **SIZES[size])
     window.expected.append("404")  # an icon that the admin has not
     desk = window.tab("/admin/usage/charge/overview/")
     expect(desk.get_by_role("heading", name="By member")).to_be_visible()
-    seen(desk, "overview", looks)
+    seen(desk, "overview", size)
     for name, path in (
         ("first", "/admin/"),
         ("ledger", "/admin/usage/charge/"),
@@ -83,29 +85,29 @@ def test_every_page_of_money_on_the_desk(visit: Visit, root: User, alice: User, 
         ("prices", "/admin/catalog/price/"),
     ):
         desk.goto(f"{window.address}{path}")
-        seen(desk, name, looks)
-    changed_price(window, desk, looks)
-    chosen_members(window, desk, looks)
+        seen(desk, name, size)
+    changed_price(window, desk, size)
+    chosen_members(window, desk, size)
 
 
-def changed_price(window: Window, desk: Page, looks: str) -> None:
+def changed_price(window: Window, desk: Page, size: str) -> None:
     price = f"{window.address}/admin/catalog/price/{Price.objects.get().pk}"
     desk.goto(f"{price}/change/")
     desk.get_by_label("Output").fill("1.2")
     desk.get_by_role("button", name="Save", exact=True).first.click()
     expect(desk.get_by_role("heading", name="What it would do")).to_be_visible()
-    seen(desk, "preview", looks)
+    seen(desk, "preview", size)
     desk.get_by_role("button", name="Save", exact=True).first.click()
     expect(desk.locator(".messagelist")).to_contain_text("was changed")
     desk.goto(f"{price}/history/")
     expect(desk.locator("#content")).to_contain_text("output: 0.6 → 1.2")
-    seen(desk, "history", looks)
+    seen(desk, "history", size)
 
 
-def chosen_members(window: Window, desk: Page, looks: str) -> None:
+def chosen_members(window: Window, desk: Page, size: str) -> None:
     desk.goto(f"{window.address}/admin/accounts/user/")
     desk.locator("#action-toggle").check()
     desk.get_by_label("Action:").select_option("set_limit")
     desk.get_by_role("button", name="Run").click()
     expect(desk.locator("#content")).to_contain_text("chosen")
-    seen(desk, "chosen", looks)
+    seen(desk, "chosen", size)

@@ -10,12 +10,12 @@ from playwright.sync_api import expect
 from accounts.models import User
 from catalog.models import Route
 from tests.journeys.conftest import Visit, answer, ask, assert_same_as_a_reload, wait_for_end
-from tests.journeys.looking import LOOKS, look
+from tests.journeys.looking import NARROW, look
 from tests.languages.reading import words_of
 from tests.upstream import Gate, Script, Upstream, tokenized
 
 CHINESE: dict[str, Any] = {"locale": "zh-CN", "timezone_id": "Asia/Shanghai"}
-PHONE = {**LOOKS["narrow-dark"], **CHINESE}
+PHONE = {**NARROW, **CHINESE}
 
 THOUGHTS = "题目要求给出一个快速排序，并说明复杂度。先写函数，再分析平均与最坏情况。"
 ANSWER = """\

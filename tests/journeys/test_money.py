@@ -14,7 +14,7 @@ from accounts.models import User
 from catalog.models import LanguageModel, Price, Route
 from conversations.models import Conversation
 from tests.journeys.conftest import Visit, answer, ask, wait_for_end
-from tests.journeys.looking import LOOKS, look
+from tests.journeys.looking import SIZES, look
 from tests.upstream import Script, Upstream
 from tests.usage.conftest import opened
 from usage.models import Charge, Limit, RaiseRequest
@@ -45,9 +45,9 @@ def send(page: Page, text: str) -> None:
     page.locator("#composer .tools .primary").click()
 
 
-@pytest.mark.parametrize("looks", LOOKS)
+@pytest.mark.parametrize("size", SIZES)
 def test_a_member_sees_what_they_spent_and_what_is_left(
-    visit: Visit, alice: User, upstream: Upstream, looks: str
+    visit: Visit, alice: User, upstream: Upstream, size: str
 ) -> None:
     writers = Group.objects.create(name="Writers")
     alice.groups.add(writers)
@@ -57,30 +57,30 @@ def test_a_member_sees_what_they_spent_and_what_is_left(
     titled = Conversation.objects.create(owner=alice, title="Retries that survive a crash")
     spent(alice, Tokens(miss=9_000_000, output=11_600_000, hit=400_000), titled.pk)
     spent(alice, Tokens(miss=1_000_000, output=200_000, is_estimated=True), model="deepseek-pro")
-    window = visit(alice, **LOOKS[looks])
+    window = visit(alice, **SIZES[size])
     window.expected.append(REFUSED)
     page = window.tab("/usage/")
     expect(page.get_by_role("heading", name="Usage", exact=True)).to_be_visible()
     expect(page.locator(".limits li").first).to_contain_text("This month 8.58 of 10.00 USD")
-    look(page, f"usage-{looks}-1")
-    page.screenshot(path=f"tests/screenshots/usage-{looks}-1-whole.png", full_page=True)
+    look(page, f"usage-{size}-1")
+    page.screenshot(path=f"tests/screenshots/usage-{size}-1-whole.png", full_page=True)
     page.get_by_role("link", name="Last month").click()
     expect(page.locator(".chart-empty")).to_be_visible()
     page.get_by_label("From").fill("2026-12-31")
     page.get_by_label("To", exact=True).fill("2026-01-01")
     page.get_by_role("button", name="Show").click()
     expect(page.locator(".period .errors")).to_have_text("It ends before it begins.")
-    look(page, f"usage-{looks}-2-unfit")
+    look(page, f"usage-{size}-2-unfit")
     page.get_by_role("link", name="Back to the chat").click()
-    if looks.startswith("narrow"):
+    if size == "narrow":
         page.get_by_role("button", name="Conversations").click()
     expect(page.locator("#left")).to_contain_text("This month 8.58 of 10.00 USD")
-    look(page, f"usage-{looks}-3-sidebar", "#sidebar")
+    look(page, f"usage-{size}-3-sidebar", "#sidebar")
 
 
-@pytest.mark.parametrize("looks", ["wide-light", "narrow-dark"])
+@pytest.mark.parametrize("size", SIZES)
 def test_an_administrator_sets_a_limit_a_member_comes_to_its_end_asks_for_more_and_goes_on(
-    visit: Visit, alice: User, upstream: Upstream, looks: str
+    visit: Visit, alice: User, upstream: Upstream, size: str
 ) -> None:
     upstream.answer_with(lambda _: Script.text("A monad is a burrito."))
     root = User.objects.create_superuser("root@example.org", "correct horse battery", name="Root")
@@ -92,20 +92,20 @@ def test_an_administrator_sets_a_limit_a_member_comes_to_its_end_asks_for_more_a
     desk.locator("#id_limits-0-amount").fill("10")
     desk.get_by_role("button", name="Save", exact=True).click()
     expect(desk.locator(".messagelist .success")).to_be_visible()
-    window = visit(alice, **LOOKS[looks])
+    window = visit(alice, **SIZES[size])
     window.expected.append(REFUSED)
     page = window.tab()
     send(page, "What is a monad?")
     expect(page.locator("#refusal")).to_contain_text("This would go beyond the limit of 10.00 USD a month.")
     expect(page.locator("#question")).to_have_value("What is a monad?")
-    look(page, f"raise-{looks}-1-refused")
+    look(page, f"raise-{size}-1-refused")
     page.get_by_text("Please raise my limit").click()
     page.get_by_label("What for").fill("The release on Friday")
-    look(page, f"raise-{looks}-2-asking")
+    look(page, f"raise-{size}-2-asking")
     page.get_by_role("button", name="Ask an administrator").click()
     expect(page.locator("#raise")).to_contain_text("waits for an administrator")
     expect(page.locator("#question")).to_have_value("What is a monad?")
-    look(page, f"raise-{looks}-3-asked")
+    look(page, f"raise-{size}-3-asked")
     desk.goto(f"{window.address}/admin/usage/raiserequest/")
     desk.get_by_role("link", name="Alice").click()
     expect(desk.locator("#content")).to_contain_text("The release on Friday")
@@ -117,11 +117,11 @@ def test_an_administrator_sets_a_limit_a_member_comes_to_its_end_asks_for_more_a
     wait_for_end(page)
     expect(answer(page)).to_contain_text("A monad is a burrito.")
     expect(answer(page).locator(".why")).to_contain_text("% of the limit of 10.00 USD a month is used.")
-    look(page, f"raise-{looks}-4-answered")
+    look(page, f"raise-{size}-4-answered")
     page.goto(f"{window.address}/usage/")
     expect(page.locator(".requests")).to_contain_text("granted")
     expect(page.locator(".requests")).to_contain_text("Good luck with it!")
-    look(page, f"raise-{looks}-5-granted")
+    look(page, f"raise-{size}-5-granted")
     assert RaiseRequest.objects.get().decided_by == root
 
 

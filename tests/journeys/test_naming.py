@@ -11,7 +11,7 @@ from catalog.models import Route
 from conversations import joining
 from conversations.models import Conversation, Mention, Role
 from tests.journeys.conftest import House, Visit, ask, until, until_it_shares, wait_for_end
-from tests.journeys.looking import LOOKS, look
+from tests.journeys.looking import SIZES, look
 from tests.journeys.test_installed import CONTROLLED, NOTICES, hide
 from tests.journeys.test_together import started
 from tests.upstream import Upstream
@@ -49,16 +49,16 @@ def names(page: Page, *expected: str) -> None:
     expect(offered(page)).to_have_text([*expected])
 
 
-@pytest.mark.parametrize("looks", LOOKS)
+@pytest.mark.parametrize("size", SIZES)
 def test_whom_it_may_mean_is_offered_and_chosen_by_keys(
-    visit: Visit, alice: User, team: list[User], route: Route, upstream: Upstream, looks: str
+    visit: Visit, alice: User, team: list[User], route: Route, upstream: Upstream, size: str
 ) -> None:
-    page = visit(alice, **LOOKS[looks]).tab()
+    page = visit(alice, **SIZES[size]).tab()
     conversation = with_the(team, page)
     question = page.locator("#question")
     question.press_sequentially("Hi @")
     names(page, "Bo Lindqvist-Featherstonehaugh of the Far North", "Bob", "Carol")  # not herself
-    look(page, f"{looks}-naming")
+    look(page, f"{size}-naming")
     question.press_sequentially("BO")
     names(page, "Bo Lindqvist-Featherstonehaugh of the Far North", "Bob")
     expect(question).to_have_attribute("aria-activedescendant", "name-1")

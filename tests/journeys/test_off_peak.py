@@ -14,7 +14,7 @@ from conversations import joining
 from conversations.models import Conversation, Generation, Message, Role
 from tests.conversations.test_off_peak import around_now
 from tests.journeys.conftest import Visit, answer, assert_same_as_a_reload, wait_for_end
-from tests.journeys.looking import LOOKS, look
+from tests.journeys.looking import NARROW, SIZES, look
 from tests.upstream import Script, Upstream
 from usage.models import Charge
 
@@ -33,21 +33,21 @@ def send_later(page: Page, text: str) -> None:
     page.get_by_role("button", name="Send off-peak").click()
 
 
-@pytest.mark.parametrize("looks", LOOKS)
+@pytest.mark.parametrize("size", SIZES)
 def test_a_question_waits_for_the_cheap_hours_and_is_sent_when_somebody_can_not_wait(
-    visit: Visit, alice: User, upstream: Upstream, looks: str
+    visit: Visit, alice: User, upstream: Upstream, size: str
 ) -> None:
     upstream.answer_with(lambda _: Script.text("A monad is a burrito."))
-    window = visit(alice, **LOOKS[looks])
+    window = visit(alice, **SIZES[size])
     page = window.tab()
     expect(page.locator("#peak")).to_contain_text("answers cost 2 × as much.")
-    look(page, f"peak-{looks}-1")
+    look(page, f"peak-{size}-1")
     send_later(page, "What is a monad?")
     expect(answer(page)).to_have_attribute("data-state", "waiting")
     expect(answer(page).locator(".status")).to_contain_text("Waits for the cheap hours, from ")
     expect(page.locator("#live button")).to_have_count(0)
     expect(page.locator("#phase")).to_be_empty()
-    look(page, f"peak-{looks}-2-waits")
+    look(page, f"peak-{size}-2-waits")
     assert_same_as_a_reload(window, page)
     answer(page).get_by_role("button", name="Send now").click()
     wait_for_end(page)
@@ -111,7 +111,7 @@ def test_when_the_peak_is_over_the_page_says_no_more_of_it(visit: Visit, alice: 
 
 
 def test_it_speaks_chinese_of_that_too(visit: Visit, alice: User, upstream: Upstream) -> None:
-    page = visit(alice, locale="zh-CN", **LOOKS["narrow-light"]).tab()
+    page = visit(alice, locale="zh-CN", **NARROW).tab()
     expect(page.locator("#peak")).to_contain_text("北京时间")
     page.locator("#question").fill("单子是什么？")
     page.get_by_role("button", name="低价时段发送").click()

@@ -12,7 +12,7 @@ from catalog.models import Route
 from conversations import joining
 from conversations.models import Conversation, Membership, Role
 from tests.journeys.conftest import Visit, answer, ask, until, wait_for_end
-from tests.journeys.looking import LOOKS, look
+from tests.journeys.looking import NARROW, SIZES, look
 from tests.upstream import Gate, Script, Upstream
 
 
@@ -172,12 +172,12 @@ def test_who_loads_their_page_anew_or_closes_one_of_two_tabs_is_still_here(
     sees(hers, "Bob is here")
 
 
-@pytest.mark.parametrize("looks", [*LOOKS, "chinese"])
+@pytest.mark.parametrize("size", [*SIZES, "chinese"])
 def test_who_is_here_and_who_types_shuts_nobody_out_and_moves_nothing(
-    visit: Visit, alice: User, bob: User, carol: User, route: Route, upstream: Upstream, looks: str
+    visit: Visit, alice: User, bob: User, carol: User, route: Route, upstream: Upstream, size: str
 ) -> None:
     members = [bob, carol, *(User.objects.create_user(f"{name}@example.org", name=name) for name in ("Dora", "Émile"))]
-    options = LOOKS.get(looks) or {"locale": "zh-CN", **LOOKS["narrow-light"]}
+    options = SIZES.get(size) or {"locale": "zh-CN", **NARROW}
     hers = visit(alice, **options).tab()
     conversation = started(hers)
     for member in members:
@@ -185,9 +185,9 @@ def test_who_is_here_and_who_types_shuts_nobody_out_and_moves_nothing(
     expect(hers.locator("#cursor[data-shared]")).to_have_count(1)
     before = hers.locator("#composer").bounding_box()
     pages = [visit(member).tab(f"/c/{conversation.pk}/") for member in members]
-    for page in pages[: 1 if looks == "wide-dark" else 3]:
+    for page in pages[: 1 if size == "wide" else 3]:
         page.locator("#question").press_sequentially("I think")
-    expect(hers.locator("#typing")).to_contain_text("Bob" if looks == "wide-dark" else "Carol")
+    expect(hers.locator("#typing")).to_contain_text("Bob" if size == "wide" else "Carol")
     expect(hers.locator("#crowd [aria-hidden]")).to_have_count(4)
     until(lambda: hers.locator("#composer").bounding_box() == before, lambda: "the composer moved")
-    look(hers, f"{looks}-presence")
+    look(hers, f"{size}-presence")

@@ -17,7 +17,7 @@ from conversations.models import Conversation, Message, Role, Share
 from tests.images import upload
 from tests.journeys import scenes
 from tests.journeys.conftest import House, Visit, answer, ask, thread, until, wait_for_end
-from tests.journeys.looking import LOOKS, NARROW, WIDE, barriers, look, sideways
+from tests.journeys.looking import NARROW, SIZES, WIDE, barriers, look, sideways
 from tests.shares import answered, live, make, snapshot
 from tests.upstream import Gate, Script, Upstream
 
@@ -69,27 +69,27 @@ def test_a_link_is_made_in_the_dialog_and_opened_by_a_stranger(visit: Visit, ali
     assert stranger.locator("article img").evaluate("(it) => it.naturalWidth") > 0
 
 
-@pytest.mark.parametrize("name", LOOKS)
-def test_how_links_look(visit: Visit, alice: User, said: Message, conversation: Conversation, name: str) -> None:
+@pytest.mark.parametrize("size", SIZES)
+def test_how_links_look(visit: Visit, alice: User, said: Message, conversation: Conversation, size: str) -> None:
     link = make(conversation, snapshot(said, title="How we retry", note="For the meeting.", may_fork=True))
     sharing.count_visit(link, None)
     sharing.count_visit(link, alice)
     sharing.close([make(conversation, live())])
-    owner, stranger = visit(alice, **LOOKS[name]), visit(**LOOKS[name])
+    owner, stranger = visit(alice, **SIZES[size]), visit(**SIZES[size])
     page = owner.tab(conversation.get_absolute_url())
     open_dialog(page)
-    look(page, f"share-dialog-{name}", "#dialog")
+    look(page, f"share-dialog-{size}", "#dialog")
     page.locator("#dialog").get_by_role("button", name="Make the link").click()
     expect(page.get_by_label("The link", exact=True)).to_be_visible()
     page.get_by_text("QR code").click()
-    look(page, f"share-made-{name}", "#dialog")
+    look(page, f"share-made-{size}", "#dialog")
     for path, what in (
         (f"/c/{conversation.pk}/share/", "page"),
         (f"/shares/{link.pk}/", "link"),
         ("/shares/", "list"),
         (f"{link.get_absolute_url()}continue/", "continue"),
     ):
-        look(owner.tab(path), f"share-{what}-{name}")
+        look(owner.tab(path), f"share-{what}-{size}")
     make(conversation, live())
     joining.invite(conversation, User.objects.create_user("bob@example.org", name="Bob"), Role.WRITER)
     for path, what in (
@@ -97,12 +97,12 @@ def test_how_links_look(visit: Visit, alice: User, said: Message, conversation: 
         (f"/shares/?of={conversation.pk}", "of-one"),
         (f"/c/{conversation.pk}/delete/", "delete"),
     ):
-        look(owner.tab(path), f"share-{what}-{name}")
+        look(owner.tab(path), f"share-{what}-{size}")
     locked = make(conversation, snapshot(said, password="a green harbour"))
     for path, what in ((link.get_absolute_url(), "shared"), (locked.get_absolute_url(), "locked")):
-        look(stranger.tab(path), f"share-{what}-{name}")
+        look(stranger.tab(path), f"share-{what}-{size}")
     stranger.expected.append("404")
-    look(stranger.tab("/s/nothing/"), f"share-nothing-{name}")
+    look(stranger.tab("/s/nothing/"), f"share-nothing-{size}")
 
 
 def test_in_chinese_too(visit: Visit, alice: User, said: Message, conversation: Conversation) -> None:

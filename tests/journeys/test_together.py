@@ -13,7 +13,7 @@ from catalog.models import Route
 from conversations import joining
 from conversations.models import Conversation, Membership, Role
 from tests.journeys.conftest import House, Visit, Window, answer, ask, until_it_shares, wait_for_end
-from tests.journeys.looking import LOOKS, look
+from tests.journeys.looking import SIZES, look
 from tests.upstream import Gate, Script, Upstream
 
 
@@ -163,47 +163,47 @@ def test_without_script_one_invites_and_leaves_too(visit: Visit, alice: User, bo
     expect(listed(his)).to_have_count(0)
 
 
-@pytest.mark.parametrize("looks", LOOKS)
+@pytest.mark.parametrize("size", SIZES)
 def test_the_people_and_a_readers_page_shut_nobody_out(
-    visit: Visit, alice: User, bob: User, carol: User, route: Route, upstream: Upstream, looks: str
+    visit: Visit, alice: User, bob: User, carol: User, route: Route, upstream: Upstream, size: str
 ) -> None:
-    window = visit(alice, **LOOKS[looks])
+    window = visit(alice, **SIZES[size])
     page = window.tab()
     conversation = started(page)
     joining.invite(conversation, bob, Role.WRITER)
     open_people(page)
     page.locator("#dialog").evaluate("(it) => Promise.all(it.getAnimations().map(({ finished }) => finished))")
-    look(page, f"{looks}-together-1-people", "#dialog")
+    look(page, f"{size}-together-1-people", "#dialog")
     page.goto(f"{window.address}/c/{conversation.pk}/people/")
-    look(page, f"{looks}-together-2-people-page")
+    look(page, f"{size}-together-2-people-page")
     joining.invite(conversation, bob, Role.READER)
-    reader = visit(bob, **LOOKS[looks]).tab(f"/c/{conversation.pk}/")
-    look(reader, f"{looks}-together-3-reader")
+    reader = visit(bob, **SIZES[size]).tab(f"/c/{conversation.pk}/")
+    look(reader, f"{size}-together-3-reader")
     reader.goto(f"{window.address}/c/{conversation.pk}/leave/")
-    look(reader, f"{looks}-together-4-leave")
+    look(reader, f"{size}-together-4-leave")
 
 
-@pytest.mark.parametrize("looks", ["wide-light", "narrow-dark"])
+@pytest.mark.parametrize("size", SIZES)
 def test_what_is_begun_in_a_groups_space_stands_under_its_name_for_all_of_it(
-    visit: Visit, alice: User, bob: User, route: Route, upstream: Upstream, looks: str
+    visit: Visit, alice: User, bob: User, route: Route, upstream: Upstream, size: str
 ) -> None:
     group = Group.objects.create(name="Night shift")
     group.user_set.add(alice, bob)
-    hers = visit(alice, **LOOKS[looks]).tab(f"/?space={group.pk}")
+    hers = visit(alice, **SIZES[size]).tab(f"/?space={group.pk}")
     expect(hers.locator(".empty")).to_contain_text("In the space of Night shift")
-    look(hers, f"{looks}-together-5-space")
+    look(hers, f"{size}-together-5-space")
     conversation = started(hers)
     assert conversation.group == group
     expect(hers.locator(".space [data-asked]")).to_have_count(1)
     expect(listed(hers)).to_have_count(1)
-    his = visit(bob, **LOOKS[looks]).tab(f"/c/{conversation.pk}/")
+    his = visit(bob, **SIZES[size]).tab(f"/c/{conversation.pk}/")
     expect(his.locator("#question")).to_be_visible()
-    if looks.startswith("narrow"):
+    if size == "narrow":
         his.get_by_role("button", name="Conversations").click()
         expect(his.locator(".space")).to_contain_text("Night shift")
-        look(his, f"{looks}-together-6-space", "#sidebar")
+        look(his, f"{size}-together-6-space", "#sidebar")
     else:
-        look(his, f"{looks}-together-6-space")
+        look(his, f"{size}-together-6-space")
 
 
 def test_what_is_new_and_where_one_is_named_stands_in_the_list_until_one_has_looked(

@@ -171,8 +171,10 @@ def test_of_a_worker_that_died_what_it_sent_and_said_is_estimated(call: Call, mo
 
 def test_what_comes_to_light_later_is_set_right_by_the_difference(call: Call, model: LanguageModel) -> None:
     spending.charge_abandoned(call.generation_id, "A monad is", "")
-    for _ in range(2):
-        assert close_call(call, COUNTED, model, usage=USAGE) is None
+    late = close_call(call, COUNTED, model, usage=USAGE)
+    assert late
+    assert late.kind == Charge.Kind.LATE
+    assert close_call(call, COUNTED, model, usage=USAGE) is None
     estimated, late = Charge.objects.order_by("pk")
     assert (estimated.kind, late.kind) == ("charge", "late")
     totals = Charge.objects.totals()
