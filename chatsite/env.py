@@ -179,12 +179,17 @@ def choice(name: str, *values: str) -> str:
 
 
 def zone(name: str) -> ZoneInfo:
-    """A time zone like Europe/Berlin; UTC when unset."""
+    """A time zone like Europe/Berlin; UTC when unset.
+
+    None with a short name: CET has a summer time in Python, and none in PostgreSQL, where it is an abbreviation.
+    """
     given = os.environ.get(name, "") or "UTC"
     try:
-        return ZoneInfo(given)
+        if given == "UTC" or "/" in given:
+            return ZoneInfo(given)
     except (ZoneInfoNotFoundError, ValueError, OSError):
-        raise ImproperlyConfigured(f"{name} must be a time zone like Europe/Berlin, not {given!r}.") from None
+        pass
+    raise ImproperlyConfigured(f"{name} must be a time zone like Europe/Berlin, not {given!r}.")
 
 
 def process() -> str:

@@ -23,6 +23,7 @@ import psycopg
 import pytest
 from django.conf import settings
 from django.db import connection, connections
+from django.db.models.signals import post_migrate
 from django.test import override_settings
 from django.utils import translation
 from psycopg.conninfo import conninfo_to_dict
@@ -31,6 +32,7 @@ from pytest_django import DjangoDbBlocker
 from chatsite.postgres import EmbeddedPostgres, places
 from tests.browser import chromium
 from tests.emptying import empty_quickly
+from usage.models import TotalsCalendar
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -122,11 +124,17 @@ def django_db_setup(django_db_setup: None, django_db_blocker: DjangoDbBlocker, s
             cursor.execute(f"ALTER TABLE usage_{table} DISABLE TRIGGER usage_{table}_is_never_emptied")
     if settings.EMBEDDED_DATABASE:
         empty_quickly(connections["default"])
+    else:
+        post_migrate.connect(_begin_the_calendar)  # Django sends it when it has emptied all tables
     yield
     name = _database()["NAME"]
     connections.close_all()
     with psycopg.connect(_named(server_url, "postgres"), autocommit=True) as server:
         server.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", [name])
+
+
+def _begin_the_calendar(**_: Any) -> None:
+    TotalsCalendar.objects.get_or_create(pk=1, defaults={"zone": settings.TEAM_ZONE.key})
 
 
 @pytest.fixture

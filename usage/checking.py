@@ -53,13 +53,13 @@ _CHECKS = {
          WHERE (b.held_cost, b.held_tokens, b.held_requests) <> (sums.cost, sums.tokens, sums.requests)""",
     "{0}: by {1} {2} is summed up, and the ledger holds {3}.": """
         WITH ledger AS (
-            SELECT of, (sent_at AT TIME ZONE zone)::date AS day, coalesce(sum(cost), 0)::numeric(20, 12) AS cost,
+            SELECT of, (sent_at AT TIME ZONE zone)::date AS day, coalesce(sum(cost), 0)::numeric(30, 12) AS cost,
                    sum(cache_hit_tokens + cache_miss_tokens + output_tokens)::bigint AS tokens,
                    count(*) FILTER (WHERE kind = 'charge') AS charges
               FROM usage_charge, usage_totalscalendar, (VALUES ('model'), ('member'), ('conversation')) AS kinds (of)
              GROUP BY 1, 2
         ), kept AS (
-            SELECT of, day, sum(cost)::numeric(20, 12) AS cost,
+            SELECT of, day, sum(cost)::numeric(30, 12) AS cost,
                    sum(cache_hit_tokens + cache_miss_tokens + output_tokens)::bigint AS tokens,
                    sum(charges)::bigint AS charges
               FROM usage_total GROUP BY 1, 2

@@ -15,15 +15,15 @@ BATCH = 20_000  # charges in one transaction, of some 0.2 s
 TOTALS = 0x746F74616C73  # the advisory lock of who adds up: two at once would wait for each other's rows in a circle
 
 
-def add_up() -> int:
-    """Add a batch of charges to the totals of their days. How many; 0 when somebody else is at it."""
+def add_up(batch: int = BATCH) -> int:
+    """Add so many charges to the totals of their days. How many; 0 when somebody else is at it."""
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("SELECT pg_try_advisory_xact_lock(%s)", [TOTALS])
         if not cursor.fetchone()[0]:
             return 0
         if not TotalsCalendar.objects.filter(zone=settings.TEAM_ZONE.key).exists():
             cursor.execute(_BEGIN_ANEW, [settings.TEAM_ZONE.key])
-        cursor.execute(_ADD, [BATCH])
+        cursor.execute(_ADD, [batch])
         return int(cursor.fetchone()[0])
 
 
@@ -38,7 +38,7 @@ _BEGIN_ANEW = """
     SET LOCAL statement_timeout = 0;  -- some seconds for a million charges
     DELETE FROM usage_daytotal;
     DELETE FROM usage_totalscalendar;
-    INSERT INTO usage_totalscalendar (zone) VALUES (%s);
+    INSERT INTO usage_totalscalendar (id, zone) VALUES (1, %s);
     INSERT INTO usage_unsummed (charge_id) SELECT id FROM usage_charge ON CONFLICT DO NOTHING
 """
 # What is taken out of the list is still seen in the view by the rest of the statement, as it was when it began.

@@ -117,6 +117,19 @@ def test_a_span_of_time_is_a_number_of_seconds(raw: str, monkeypatch: pytest.Mon
         env.seconds("LEASE_SECONDS", 15)
 
 
+@pytest.mark.parametrize("raw", ["CET", "Europe", "Nowhere/At_all", "../../etc/passwd", "Etc/", "UTC+1"])
+def test_a_time_zone_has_a_long_name(raw: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TEAM_ZONE", raw)
+    with pytest.raises(ImproperlyConfigured, match="TEAM_ZONE must be a time zone like Europe/Berlin"):
+        env.zone("TEAM_ZONE")
+
+
+def test_without_one_it_is_utc(monkeypatch: pytest.MonkeyPatch) -> None:
+    for raw, zone in {"": "UTC", "UTC": "UTC", "Asia/Kolkata": "Asia/Kolkata"}.items():
+        monkeypatch.setenv("TEAM_ZONE", raw)
+        assert env.zone("TEAM_ZONE").key == zone
+
+
 def test_flags_say_what_they_want(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("BEHIND_PROXY", "perhaps")
     with pytest.raises(ImproperlyConfigured, match="BEHIND_PROXY must be 1 or 0"):

@@ -25,7 +25,7 @@ from tests.workers import (
     wait_until,
     worker_process,
 )
-from usage.models import Call
+from usage.models import Call, DayTotal, Of, Unsummed
 
 GIVEN_UP = float(HASTY["LEASE_SECONDS"]) + float(HASTY["REAPER_SECONDS"])
 
@@ -271,3 +271,13 @@ def test_a_second_signal_ends_the_answer_at_once_with_its_text(
         assert worker.wait(10) == 0
     assert (generation.state, text_of(generation)) == ("interrupted", "Half ")
     upstream.requests[0].wait_closed()
+
+
+def test_what_was_charged_is_added_up_by_whichever_worker_there_is(
+    environment: dict[str, str], tmp_path: Path, upstream: Upstream, generation: Generation
+) -> None:
+    upstream.answer_with(lambda request: Script.text("A burrito."))
+    with worker_process(environment, tmp_path):
+        wait_for_end(generation)
+        wait_until(DayTotal.objects.filter(of=Of.CONVERSATION).exists, "the day is added up")
+        wait_until(lambda: not Unsummed.objects.exists(), "nothing is left over")

@@ -65,7 +65,9 @@ UNTOTALLED = """
     ), kept AS (
         SELECT of, sum(cost) AS cost, sum(charges) AS charges FROM usage_total GROUP BY 1
     )
-    SELECT count(*) FROM kept, ledger WHERE kept.cost <> ledger.cost OR kept.charges <> ledger.charges
+    SELECT count(*)
+      FROM (VALUES ('model'), ('member'), ('conversation')) AS kinds (of) LEFT JOIN kept USING (of) CROSS JOIN ledger
+     WHERE (coalesce(kept.cost, 0), coalesce(kept.charges, 0)) <> (ledger.cost, ledger.charges)
 """
 CONNECTIONS = """
     SELECT application_name, state, xact_start, query FROM pg_stat_activity

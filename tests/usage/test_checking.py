@@ -36,7 +36,7 @@ def check() -> None:
 @pytest.mark.usefixtures("spent")
 def test_what_adds_up_is_said_to(capsys: pytest.CaptureFixture[str]) -> None:
     check()
-    assert "All balances are the sums of the ledger" in capsys.readouterr().out
+    assert "All balances and totals are the sums of the ledger" in capsys.readouterr().out
 
 
 @pytest.mark.usefixtures("spent")

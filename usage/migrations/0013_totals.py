@@ -27,7 +27,7 @@ VIEWS = """
            CASE WHEN of IN ('member', 'conversation') THEN member_id END AS member_id,
            CASE WHEN of = 'member' THEN group_ids END AS group_ids,
            CASE WHEN of = 'conversation' THEN conversation_id END AS conversation_id,
-           coalesce(cost, 0)::numeric(20, 12) AS cost, cache_hit_tokens, cache_miss_tokens, output_tokens,
+           coalesce(cost, 0)::numeric(30, 12) AS cost, cache_hit_tokens, cache_miss_tokens, output_tokens,
            (kind = 'charge')::int::bigint AS charges,
            (kind = 'charge' AND is_estimated)::int::bigint AS estimates,
            (kind = 'charge' AND cost IS NULL)::int::bigint AS priceless,
@@ -48,7 +48,7 @@ VIEWS = """
 
 
 def begin(apps: Any, _schema_editor: Any) -> None:
-    apps.get_model("usage", "TotalsCalendar").objects.create(zone=settings.TEAM_ZONE.key)
+    apps.get_model("usage", "TotalsCalendar").objects.create(pk=1, zone=settings.TEAM_ZONE.key)
 
 
 class Migration(migrations.Migration):
@@ -78,7 +78,7 @@ class Migration(migrations.Migration):
                 ("member_id", models.UUIDField(null=True)),
                 ("group_ids", django.contrib.postgres.fields.ArrayField(base_field=models.IntegerField(), null=True)),
                 ("conversation_id", models.UUIDField(null=True)),
-                ("cost", models.DecimalField(decimal_places=12, max_digits=20)),
+                ("cost", models.DecimalField(decimal_places=12, max_digits=30)),
                 ("cache_hit_tokens", models.BigIntegerField()),
                 ("cache_miss_tokens", models.BigIntegerField()),
                 ("output_tokens", models.BigIntegerField()),
@@ -101,6 +101,7 @@ class Migration(migrations.Migration):
             ],
             options={
                 "default_permissions": (),
+                "constraints": [models.CheckConstraint(condition=models.Q(("pk", 1)), name="there_is_one_calendar")],
             },
         ),
         migrations.CreateModel(
@@ -143,7 +144,7 @@ class Migration(migrations.Migration):
                 ("member_id", models.UUIDField(null=True)),
                 ("group_ids", django.contrib.postgres.fields.ArrayField(base_field=models.IntegerField(), null=True)),
                 ("conversation_id", models.UUIDField(null=True)),
-                ("cost", models.DecimalField(decimal_places=12, max_digits=20)),
+                ("cost", models.DecimalField(decimal_places=12, max_digits=30)),
                 ("cache_hit_tokens", models.BigIntegerField()),
                 ("cache_miss_tokens", models.BigIntegerField()),
                 ("output_tokens", models.BigIntegerField()),

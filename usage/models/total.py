@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
-from django.db.models import F, Sum
+from django.db.models import F, Q, Sum
 
 from usage.models.charge import Charge
 from usage.periods import Period
@@ -30,7 +30,7 @@ class Sums(models.Model):
     member_id = models.UUIDField(null=True)
     group_ids = ArrayField(models.IntegerField(), null=True)
     conversation_id = models.UUIDField(null=True)
-    cost = models.DecimalField(max_digits=20, decimal_places=12)  # in the reporting currency, of what has a price
+    cost = models.DecimalField(max_digits=30, decimal_places=12)  # in the reporting currency, of what has a price
     cache_hit_tokens = models.BigIntegerField()
     cache_miss_tokens = models.BigIntegerField()
     output_tokens = models.BigIntegerField()
@@ -82,6 +82,7 @@ class TotalsCalendar(models.Model):
 
     class Meta:
         default_permissions = ()
+        constraints = [models.CheckConstraint(condition=Q(pk=1), name="there_is_one_calendar")]
 
     def __str__(self) -> str:
         return self.zone
@@ -107,7 +108,10 @@ class TotalQuerySet(models.QuerySet["Total"]):
 
 
 class Total(Sums):
-    """A view: the rows of DayTotal, and those charges that are in none yet. At every moment the sum of the ledger."""
+    """A view: the rows of DayTotal, and those charges that are in none yet. At every moment the sum of the ledger.
+
+    Its ids are no key. A migration that changes the type of a column that it shows has to drop it, and make it again.
+    """
 
     objects: ClassVar[TotalQuerySet] = TotalQuerySet.as_manager()  # type: ignore[assignment]  # a Manager, to the stubs
 
