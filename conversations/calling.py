@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
@@ -151,11 +151,13 @@ def covered(generation: Generation, candidate: Candidate, request: ChatRequest) 
     return replace(request, max_tokens=cap)
 
 
-def open_call(generation: Generation, key: UUID, purpose: str, candidate: Candidate) -> OpenCall:
-    """Write down that we are about to ask.
+def open_call(
+    generation: Generation, key: UUID, purpose: str, candidate: Candidate, hold: Callable[[], None] | None = None
+) -> OpenCall:
+    """Write down that we are about to ask, and with it, by `hold`, take what it may cost.
 
     Raises RestingError instead while the provider's circuit is open, and TakenError for an answer that has ended, or
-    was given to another worker: two would be paid for it.
+    was given to another worker: two would be paid for it. And LimitReachedError, if `hold` does.
     """
     leave = circuits.may_call(candidate.model.provider_id)
     if not leave:
@@ -164,15 +166,21 @@ def open_call(generation: Generation, key: UUID, purpose: str, candidate: Candid
         if leave is circuits.Leave.WATCHED:
             circuits.let_go(candidate.model.provider_id)
         raise TakenError
-    row = spending.open_call(
-        key,
-        generation.pk,
-        generation.conversation_id,
-        generation.member_id,
-        purpose,
-        candidate.model,
-        candidate.prompt_tokens,
-    )
+    try:
+        row = spending.open_call(
+            key,
+            generation.pk,
+            generation.conversation_id,
+            generation.member_id,
+            purpose,
+            candidate.model,
+            candidate.prompt_tokens,
+            hold,
+        )
+    except LimitReachedError:
+        if leave is circuits.Leave.WATCHED:
+            circuits.let_go(candidate.model.provider_id)
+        raise
     crashing.here("after-call")
     return OpenCall(row, generation.epoch, candidate, is_watched=leave is circuits.Leave.WATCHED)
 

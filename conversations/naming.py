@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import logging
 from dataclasses import replace
+from functools import partial
 from uuid import UUID, uuid4
 
 from django.db import Error as DatabaseError
@@ -67,15 +68,14 @@ async def _opened(generation: Generation, candidate: Candidate, cross: Crossing)
 
 
 def _open(generation: Generation, candidate: Candidate) -> calling.OpenCall:
-    """Its Hold first, where limits count for this member. It is freed with its charge. Raises LimitReachedError."""
+    """With its Hold, where limits count for this member: that is freed with its charge.
+
+    Raises LimitReachedError and RestingError.
+    """
     key = uuid4()
-    if generation.output_cap is not None:
-        holding.take_for(key, generation.member_id, candidate.model, candidate.prompt_tokens, TOKENS)
-    try:
-        return calling.open_call(generation, key, Call.Purpose.TITLE, candidate)
-    except ProviderError:
-        holding.free(key)
-        raise
+    hold = partial(holding.take_for, key, generation.member_id, candidate.model, candidate.prompt_tokens, TOKENS)
+    is_limited = generation.output_cap is not None
+    return calling.open_call(generation, key, Call.Purpose.TITLE, candidate, hold if is_limited else None)
 
 
 async def _answer(candidate: Candidate, call: calling.OpenCall, cross: Crossing, clients: Clients) -> str:

@@ -6,6 +6,7 @@ together, in one statement: there is none without the other. Told twice, the fir
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
@@ -36,10 +37,12 @@ def open_call(
     purpose: str,
     model: LanguageModel,
     prompt_tokens: int = 0,
+    hold: Callable[[], None] | None = None,
 ) -> Call:
     """Write down a request that is about to be sent, and commit it. One writer per generation: its worker.
 
-    Told twice, as when a commit's reply was lost, there is still one row.
+    Told twice, as when a commit's reply was lost, there is still one row. `hold` takes what it may cost, in the same
+    transaction: of a Hold without its call nobody would know. Raises what that raises.
     """
     values: dict[str, Any] = {
         "id": key,
@@ -53,6 +56,8 @@ def open_call(
         "prompt_tokens": prompt_tokens,
     }
     with transaction.atomic(durable=True), connection.cursor() as cursor:
+        if hold:
+            hold()
         cursor.execute(_OPEN, values)
         written = cursor.fetchone()
     if written is None:

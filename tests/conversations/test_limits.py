@@ -8,16 +8,18 @@ from uuid import uuid4
 
 import pytest
 from asgiref.sync import sync_to_async
-from django.db import OperationalError
+from django.db import IntegrityError, OperationalError
 from django.test import Client
 from django.utils import timezone
 from psycopg_pool import PoolTimeout
 
 from accounts.models import User
 from catalog.models import LanguageModel, Price, Route
-from conversations import asking, chores, ending
+from conversations import asking, chores, ending, naming
+from conversations.calling import Candidate
 from conversations.ending import Outcome
 from conversations.models import Chunk, Conversation, Generation, Message
+from providers.messages import ChatMessage, ChatRequest, Clocks, Endpoint
 from tests.conversations.conftest import working
 from tests.upstream import Gate, Script, Upstream
 from tests.usage.conftest import opened
@@ -208,6 +210,18 @@ def test_holds_of_members_who_are_gone_are_freed(alice: User, route: Route, limi
     Hold.objects.update(created_at=timezone.now() - timedelta(minutes=11))
     assert chores.free_holds() == 1
     assert nothing_is_held()
+
+
+def test_a_title_whose_call_cannot_be_written_down_holds_nothing(alice: User, route: Route, limit: Limit) -> None:
+    asked(alice, route)
+    model = LanguageModel.objects.select_related("provider").get()
+    request = ChatRequest(model.name, (ChatMessage("user", "A title, please"),))
+    candidate = Candidate(model, Endpoint("deepseek", "deepseek", "https://api.example.com"), request, Clocks(), 1)
+    of_nothing = Generation(pk=uuid4(), member_id=alice.pk, output_cap=100)
+    held = Hold.objects.get().cost
+    with pytest.raises(IntegrityError):
+        naming._open(of_nothing, candidate)
+    assert (Hold.objects.get().cost, Balance.objects.get().held_cost) == (held, held)
 
 
 def test_two_hundred_questions_at_once_against_a_budget_for_ten(alice: User, route: Route) -> None:
