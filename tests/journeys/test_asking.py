@@ -35,6 +35,7 @@ def test_a_member_signs_in_asks_and_reads_the_answer_as_it_is_written(
     page.get_by_label(re.compile("^password", re.I)).fill(PASSWORD)
     page.get_by_role("button", name=re.compile("sign in", re.I)).click()
     expect(page.locator("#question")).to_be_focused()
+    page.wait_for_load_state()  # before its script is there, Enter is but the end of a line
     ask(page, "What is a monad?")
     expect(answer(page)).to_contain_text("Monads are")
     expect(page).to_have_url(re.compile(r"/c/[0-9a-f-]{36}/"))
